@@ -1,0 +1,39 @@
+//! Limits of a state and of one update. Each refusal names its limit and the actual value.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Operations of one update.
+    pub operations: usize,
+    /// Bytes of a path in its text form, or of all its segments together.
+    pub path_bytes: usize,
+    /// Bytes of one path segment.
+    pub segment_bytes: usize,
+    /// Levels of the state, and segments of a path.
+    pub depth: usize,
+    /// Bytes of the state's canonical form.
+    pub state_bytes: usize,
+    /// Bytes of the state as BSON.
+    pub state_bson_bytes: usize,
+    /// Elements of one array.
+    pub array_elements: usize,
+    /// Values in the whole state.
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 500,
+            path_bytes: 1024,
+            segment_bytes: 256,
+            depth: 32,
+            state_bytes: 8 << 20,
+            state_bson_bytes: 12 << 20,
+            array_elements: 100_000,
+            nodes: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Client events: their names, and the payloads of those that the server makes itself. All times are the server's, in milliseconds since the epoch.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Epoch, ErrorBody, SessionId, UserId};
+
+/// Names of events, in both directions, on both transports.
+pub mod name {
+    pub const AUTH: &str = "auth";
+    pub const ACK: &str = "ack";
+    pub const STATE_UPDATE: &str = "gameState:update";
+    pub const STATE_UPDATED: &str = "gameState:updated";
+    pub const STATE_REQUEST_FULL: &str = "gameState:requestFull";
+    pub const STATE_ERROR: &str = "gameState:error";
+    /// The connection fell behind and frames were dropped: catch up with `gameState:requestFull`.
+    pub const STATE_RESYNC: &str = "gameState:resync";
+    pub const SESSION_JOIN: &str = "gameSession:join";
+    pub const SESSION_JOINED: &str = "gameSession:joined";
+    pub const SESSION_LEAVE: &str = "gameSession:leave";
+    pub const SESSION_LEFT: &str = "gameSession:left";
+    pub const SESSION_END: &str = "gameSession:end";
+    pub const SESSION_ENDED: &str = "gameSession:ended";
+    pub const SESSION_PAUSED: &str = "gameSession:paused";
+    pub const SESSION_RESUMED: &str = "gameSession:resumed";
+    pub const USER_JOINED: &str = "user:joined";
+    pub const USER_LEFT: &str = "user:left";
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameSessionJoined {
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub user_name: String,
+    #[serde(rename = "isGM")]
+    pub is_gm: bool,
+    pub timestamp: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameSessionLeft {
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub timestamp: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameSessionEnded {
+    pub session_id: SessionId,
+    pub ended_by: UserId,
+    pub timestamp: u64,
+}
+
+/// `gameSession:paused` and `gameSession:resumed`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameSessionStatusChanged {
+    pub session_id: SessionId,
+    pub by: UserId,
+    pub timestamp: u64,
+}
+
+/// `gameState:error`: a fault that concerns the whole session, such as a frozen state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameStateError {
+    pub session_id: SessionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
+    pub error: ErrorBody,
+    pub timestamp: u64,
+}
+
+/// Payload of `session.<id>.event` and `user.<id>.event`: an event to hand to connections as it is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayedEvent<'a> {
+    pub event: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+    /// Connections and users that do not get it: the joiner does not see its own `gameSession:joined`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except_user: Option<UserId>,
+    /// When set, only these users get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_users: Option<Vec<UserId>>,
+}

@@ -1,0 +1,34 @@
+//! Names of NATS headers. Identity headers are trusted because only the gateway's NATS user may publish where they are read.
+
+/// [`crate::PROTOCOL_VERSION`] of the sender.
+pub const PROTOCOL: &str = "Stateward-Protocol";
+
+/// W3C Trace Context.
+pub const TRACE_PARENT: &str = "traceparent";
+
+/// The token's `sub`, `name` (percent-encoded) and Stateward scopes (separated by spaces).
+pub const USER: &str = "Stateward-User";
+pub const USER_NAME: &str = "Stateward-User-Name";
+pub const SCOPE: &str = "Stateward-Scope";
+/// The connection that a message came from.
+pub const CONNECTION: &str = "Stateward-Connection";
+/// How often this update was handed to an authority before. Absent means 0.
+pub const DELIVERY: &str = "Stateward-Delivery";
+
+/// On `session.<id>.updated` and on the answers to updates and state requests.
+pub const EPOCH: &str = "Stateward-Epoch";
+pub const VERSION: &str = "Stateward-Version";
+pub const HASH: &str = "Stateward-Hash";
+pub const HASH_BEFORE: &str = "Stateward-Hash-Before";
+pub const UPDATE: &str = "Stateward-Update";
+pub const DIGEST: &str = "Stateward-Digest";
+pub const KIND: &str = "Stateward-Kind";
+
+/// Set on a receipt: the request has arrived, its answer follows on the same inbox.
+pub const RECEIPT: &str = "Stateward-Receipt";
+
+/// Parts of a chunked reply: index of this part, and in the first their number, the size and the encoding of the whole.
+pub const PART: &str = "Stateward-Part";
+pub const PARTS: &str = "Stateward-Parts";
+pub const SIZE: &str = "Stateward-Size";
+pub const ENCODING: &str = "Stateward-Encoding";

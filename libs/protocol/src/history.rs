@@ -1,0 +1,64 @@
+//! Entries of a session's journal since a version: request and answer on `session.<id>.history`.
+
+use game_state::{StateHash, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Epoch, SessionId, SessionStatus, UpdateId, UserId, update::EntryKind};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRequest {
+    /// Entries above this version.
+    pub since: Version,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
+    /// At most so many entries; the answer may hold fewer.
+    #[serde(default = "default_limit")]
+    pub limit: u32,
+    /// The values before each operation: for the GM and admins only.
+    #[serde(default)]
+    pub with_previous: bool,
+}
+
+fn default_limit() -> u32 {
+    1000
+}
+
+/// The answer, with `"success":true` before its fields.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    pub session_id: SessionId,
+    pub epoch: Epoch,
+    /// The head of the session when this was read.
+    pub head_version: Version,
+    pub head_hash: Option<StateHash>,
+    /// The oldest version that the journal still has; asking for anything older starts here.
+    pub oldest_version: Version,
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One journal entry as readers see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    pub version: Version,
+    pub epoch: Epoch,
+    pub kind: EntryKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<SessionStatus>,
+    pub update_id: UpdateId,
+    pub digest: String,
+    pub operations: Box<RawValue>,
+    pub hash_before: Option<StateHash>,
+    pub hash_after: Option<StateHash>,
+    pub author: UserId,
+    pub source: crate::update::UpdateSource,
+    /// Server time of the commit, milliseconds since the epoch.
+    pub at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub game_master_id: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Box<RawValue>>,
+}

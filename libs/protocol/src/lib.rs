@@ -1,0 +1,34 @@
+//! What crosses a wire between Stateward's processes: client events, NATS messages, subject names, header names,
+//! error codes and limits. Types and their JSON form only; no socket, no driver, no rule of the game state.
+//!
+//! Every message between services carries [`headers::PROTOCOL`]; a reader ignores fields that it does not know, so that
+//! services of neighbouring releases work beside each other.
+
+pub mod command;
+pub mod error;
+pub mod event;
+pub mod headers;
+pub mod heads;
+pub mod history;
+pub mod id;
+pub mod identity;
+pub mod limits;
+pub mod position;
+pub mod presence;
+pub mod session;
+pub mod state;
+pub mod subject;
+pub mod sync;
+pub mod update;
+
+/// Version of the messages between services and of what the join answer announces to clients.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+pub use command::Command;
+pub use error::{Ack, ErrorBody, ErrorCode, ErrorDetails, Outcome};
+pub use id::{CampaignId, ConnectionId, InstanceId, SessionId, UpdateId, UserId};
+pub use identity::Identity;
+pub use limits::Limits;
+pub use position::{Epoch, Position};
+pub use session::{SessionStatus, SessionSummary};
+pub use subject::Subjects;

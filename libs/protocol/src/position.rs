@@ -1,0 +1,61 @@
+//! Where a session's state stands: an epoch and a version within it.
+
+use std::{fmt, sync::Arc};
+
+use game_state::{StateHash, Version};
+use serde::{Deserialize, Serialize};
+
+/// A random string, new whenever a session's history starts afresh: at creation, migration and repair.
+///
+/// Versions are compared only within one epoch. Another epoch is never "older": it means a full refresh.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub Arc<str>);
+
+impl Epoch {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Epoch {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+/// A version of one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Position {
+    pub epoch: Epoch,
+    pub version: Version,
+}
+
+impl Position {
+    /// Whether `self` comes later in the same epoch. Positions of different epochs have no order.
+    pub fn is_after(&self, other: &Position) -> bool {
+        self.epoch == other.epoch && self.version > other.version
+    }
+}
+
+/// A position with the hash of the state there. The hash is absent where the session skips hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    #[serde(flatten)]
+    pub position: Position,
+    pub hash: Option<StateHash>,
+}

@@ -1,0 +1,36 @@
+//! The key-value bucket `presence`: one key per gateway, renewed, and a key per user that names it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstanceId, SessionId, UserId};
+
+/// Value of `gateway.<instance>`, renewed every few seconds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayAlive {
+    pub instance: InstanceId,
+    pub at: u64,
+    /// It is shutting down on purpose: its users have not left, they move to another gateway.
+    #[serde(default)]
+    pub draining: bool,
+}
+
+/// Value of `session.<session>.<user>.<gateway>`: this user has at least one joined connection there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPresent {
+    pub session_id: SessionId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub is_gm: bool,
+    pub gateway: InstanceId,
+    pub since: u64,
+}
+
+/// Value of a key of the bucket `instances`: an authority instance, renewed every second.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceAlive {
+    pub instance: InstanceId,
+    pub at: u64,
+}
