@@ -47,7 +47,8 @@ impl FromStr for Version {
     type Err = InvalidVersion;
 
     fn from_str(text: &str) -> Result<Self, InvalidVersion> {
-        let canonical = text == "0" || (matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.len() <= 15 && rest.iter().all(u8::is_ascii_digit)));
+        let canonical =
+            text == "0" || (matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.len() <= 15 && rest.iter().all(u8::is_ascii_digit)));
         if !canonical {
             return Err(InvalidVersion);
         }

@@ -128,11 +128,7 @@ impl ErrorBody {
 
     /// A failure that passes: nothing was changed by this delivery, and the same message may be sent again.
     pub fn unavailable(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            retryable: true,
-            outcome: Some(Outcome::NotApplied),
-            ..Self::new(ErrorCode::TransactionFailed, reason, message)
-        }
+        Self { retryable: true, outcome: Some(Outcome::NotApplied), ..Self::new(ErrorCode::TransactionFailed, reason, message) }
     }
 
     /// It may have been committed. Sending it again with the same id and version tells which.

@@ -1,6 +1,6 @@
 //! Subject names. All of them are made here, so that a prefix can stand before each and no id is ever pasted in elsewhere.
 
-use crate::{InstanceId, SessionId, UserId};
+use crate::{CampaignId, InstanceId, SessionId, UserId};
 
 /// Subjects under a configurable prefix.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,28 @@ impl Subjects {
     /// The wildcard over all sessions for one of the nouns above, for subscribers.
     pub fn every_session(&self, noun: &str) -> String {
         format!("{}session.*.{noun}", self.prefix)
+    }
+
+    pub fn campaign_command(&self, campaign: &CampaignId) -> String {
+        format!("{}campaign.{campaign}.command", self.prefix)
+    }
+
+    pub fn campaign_import(&self, campaign: &CampaignId) -> String {
+        format!("{}campaign.{campaign}.import", self.prefix)
+    }
+
+    /// The wildcard over all campaigns for one of the nouns above, for subscribers.
+    pub fn every_campaign(&self, noun: &str) -> String {
+        format!("{}campaign.*.{noun}", self.prefix)
+    }
+
+    /// The campaign that a subject of the form `campaign.<id>.<noun>` names.
+    pub fn campaign_of(&self, subject: &str) -> Option<CampaignId> {
+        let mut tokens = subject.strip_prefix(self.prefix.as_str())?.split('.');
+        if tokens.next()? != "campaign" {
+            return None;
+        }
+        tokens.next()?.parse().ok()
     }
 
     pub fn heads(&self) -> String {
