@@ -1,0 +1,223 @@
+//! A real mongod: a replica set of one member with its journal, so that transactions and majority writes are real.
+
+pub mod bson;
+pub mod wire;
+
+use std::{path::PathBuf, process::ExitStatus, time::Duration};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::{
+    ports::free_port,
+    process::{Output, Process, Spec},
+    scratch::{Scratch, random_name},
+    tools::{self, Tool},
+    wait::eventually,
+};
+
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Default)]
+pub struct MongoOptions {
+    /// A fixed port instead of a free one.
+    pub port: Option<u16>,
+    /// Where it keeps its files, instead of a directory that is removed at the end.
+    pub data: Option<PathBuf>,
+    /// Arguments to add.
+    pub args: Vec<String>,
+    /// Where its output goes, instead of a file in its own directory.
+    pub output: Output,
+}
+
+/// Gone on drop. A restart keeps port and data.
+#[derive(Debug)]
+pub struct Mongo {
+    process: Process,
+    port: u16,
+    replica_set: String,
+    _scratch: Option<Scratch>,
+}
+
+impl Mongo {
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(MongoOptions::default()).await
+    }
+
+    /// One server for all tests of this process that need no fault of it: each takes a [`Mongo::fresh_database`].
+    pub async fn shared() -> anyhow::Result<&'static Self> {
+        static SHARED: OnceCell<Mongo> = OnceCell::const_new();
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    pub async fn start_with(options: MongoOptions) -> anyhow::Result<Self> {
+        let program = tokio::task::spawn_blocking(|| tools::ensure(Tool::Mongod)).await??;
+        let mut attempts = 0;
+        loop {
+            match Self::try_start(program.clone(), options.clone()).await {
+                // Somebody else took the port between our look and the server's.
+                Err(_) if options.port.is_none() && attempts < 3 => attempts += 1,
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_start(program: PathBuf, options: MongoOptions) -> anyhow::Result<Self> {
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let (data, scratch) = match options.data {
+            Some(data) => (data, None),
+            None => {
+                let scratch = Scratch::new("mongo")?;
+                (scratch.path().to_owned(), Some(scratch))
+            }
+        };
+        let files = data.join("db");
+        std::fs::create_dir_all(&files)?;
+        let replica_set = replica_set_of(&data)?;
+        let mut args: Vec<String> = [
+            "--bind_ip",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--dbpath",
+            &files.display().to_string(),
+            "--replSet",
+            &replica_set,
+            // The bundled server has a hole in its zlib decompressor.
+            "--networkMessageCompressors",
+            "disabled",
+            "--setParameter",
+            "enableTestCommands=1",
+            "--setParameter",
+            "diagnosticDataCollectionEnabled=false",
+            "--wiredTigerCacheSizeGB",
+            "0.5",
+            "--oplogSize",
+            "256",
+            "--nounixsocket",
+        ]
+        .map(str::to_owned)
+        .into();
+        args.extend(options.args);
+        let output = match options.output {
+            Output::Nowhere => Output::File(data.join("mongod.log")),
+            other => other,
+        };
+        let spec = Spec { name: "mongod".to_owned(), program, args, output, ..Spec::default() };
+        let server = Self { process: Process::start(spec)?, port, replica_set, _scratch: scratch };
+        server.wait_ready().await?;
+        Ok(server)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// For drivers.
+    pub fn uri(&self) -> String {
+        self.uri_through(self.port)
+    }
+
+    /// The same server reached through another port of this machine, such as a proxy's.
+    pub fn uri_through(&self, port: u16) -> String {
+        // A direct connection: a driver that asked the set for its members would go around a proxy.
+        format!("mongodb://127.0.0.1:{port}/?directConnection=true")
+    }
+
+    /// A database name that no other test has.
+    pub fn fresh_database(&self) -> String {
+        format!("test_{}", random_name())
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    pub async fn stop(&self) -> anyhow::Result<Option<ExitStatus>> {
+        self.process.terminate(STOP_DEADLINE).await
+    }
+
+    pub fn kill9(&self) {
+        self.process.kill9();
+    }
+
+    /// Starts it again on the same port and data, after `stop` or `kill9`, and waits until it takes writes.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        self.process.kill9();
+        self.process.start_again()?;
+        self.wait_ready().await
+    }
+
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.process.pause()
+    }
+
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.process.resume()
+    }
+
+    /// A look at the stored documents that shares no code with the store.
+    pub async fn connect(&self) -> anyhow::Result<wire::Connection> {
+        wire::Connection::open(self.port).await
+    }
+
+    /// Makes the server fail on purpose: `configureFailPoint` with these fields, as in `{"mode": {"times": 1}, "data": {...}}`.
+    pub async fn fail_point(&self, name: &str, fields: Value) -> anyhow::Result<()> {
+        self.connect().await?.command("admin", "configureFailPoint", json!(name), fields).await.map(drop)
+    }
+
+    async fn wait_ready(&self) -> anyhow::Result<()> {
+        eventually("mongod to take writes", START_DEADLINE, async || {
+            if let Some(status) = self.process.exited() {
+                return Some(Err(anyhow::anyhow!("mongod ended with {status}")));
+            }
+            match self.is_primary().await {
+                Ok(true) => Some(Ok(())),
+                Ok(false) | Err(_) => None,
+            }
+        })
+        .await
+        .and_then(|ready| ready)
+        .with_context(|| self.process.log_tail())
+    }
+
+    /// Whether our server is up and primary. Makes the set on the way if it is a new one.
+    async fn is_primary(&self) -> anyhow::Result<bool> {
+        let mut connection = self.connect().await?;
+        let hello = connection.command("admin", "hello", json!(1), json!({})).await?;
+        if hello["isWritablePrimary"] == json!(true) {
+            anyhow::ensure!(hello["setName"] == json!(self.replica_set), "another mongod answers on port {}", self.port);
+            return Ok(true);
+        }
+        if hello["isreplicaset"] == json!(true) {
+            let config = json!({
+                "_id": self.replica_set,
+                "members": [{"_id": 0, "host": self.address()}],
+                // Alone it need not wait to become primary.
+                "settings": {"electionTimeoutMillis": 1000},
+            });
+            connection.command("admin", "replSetInitiate", config, json!({})).await?;
+        }
+        Ok(false)
+    }
+}
+
+/// A set's name is its data's: a random one, so that we never mistake another server for ours, kept beside the files.
+fn replica_set_of(data: &std::path::Path) -> anyhow::Result<String> {
+    let file = data.join("replica-set");
+    if let Ok(name) = std::fs::read_to_string(&file) {
+        return Ok(name);
+    }
+    let name = format!("stateward-{}", random_name());
+    std::fs::write(&file, &name)?;
+    Ok(name)
+}
