@@ -6,16 +6,21 @@
 //! Everything that is started here has its own data directory and ports, and ends with the process that started it, even
 //! when that is killed (see [`reaper`]).
 
+pub mod client;
+pub mod http;
 pub mod mongo;
 pub mod nats;
 pub mod ports;
 pub mod process;
 pub mod reaper;
 pub mod scratch;
+pub mod tokens;
 pub mod tools;
 pub mod wait;
 
+pub use client::{Client, Transport};
 pub use mongo::Mongo;
 pub use nats::NatsServer;
 pub use process::Process;
+pub use tokens::Signer;
 pub use wait::eventually;
