@@ -1,1 +1,23 @@
+//! Everything that Stateward keeps in MongoDB: sessions, their journals, and the documents of campaigns.
+//! The only crate that uses the driver. It reads and writes; what may be written is decided by its callers.
+//!
+//! - Every read is from the primary with majority concern, every write is acknowledged by a majority and journalled.
+//! - Every operation has a deadline of its own: the driver has none, and a stopped primary would hold it for half a minute.
+//! - Nothing is retried here except where a function says so: only the caller knows whether a second try is safe.
+//! - A client's path or key never becomes a key of an update: states are written as whole values by our own converter ([`convert`]).
 
+mod chain;
+mod config;
+mod connect;
+mod error;
+mod indexes;
+mod journal;
+mod raw;
+
+mod sessions;
+
+pub use config::StoreConfig;
+pub use connect::Store;
+pub use error::{Corruption, StoreError};
+pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
+pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};

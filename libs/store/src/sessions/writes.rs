@@ -1,0 +1,82 @@
+//! Writes of the groups of fields that no snapshot touches. Each is idempotent: repeating it after a lost answer is safe.
+
+use mongodb::bson::{Document, doc, serialize_to_bson};
+use protocol::{SessionId, UserId};
+
+use super::{AuditRecord, SyncMark};
+use crate::{Store, StoreError};
+
+/// So many audit records stay in the document.
+const AUDIT_RECORDS: i32 = 200;
+
+impl Store {
+    /// Marks a session as not to be updated, whatever its document says. False: there is no such session.
+    pub async fn set_frozen(&self, id: &SessionId, reason: &str) -> Result<bool, StoreError> {
+        self.change("freeze a session", id, doc! { "$set": { "frozen": reason } }).await
+    }
+
+    pub async fn unset_frozen(&self, id: &SessionId) -> Result<bool, StoreError> {
+        self.change("unfreeze a session", id, doc! { "$unset": { "frozen": 1 } }).await
+    }
+
+    /// Notes what the campaign's documents show. Never lowers it: false where the session is of another epoch or the mark there is newer.
+    pub async fn set_sync_mark(&self, id: &SessionId, mark: &SyncMark) -> Result<bool, StoreError> {
+        let version = i64::try_from(mark.version.get()).unwrap_or(i64::MAX);
+        let not_newer = doc! { "$expr": { "$lte": [{ "$toLong": "$sync.version" }, version] } };
+        let filter = doc! {
+            "_id": id.as_str(),
+            "epoch": mark.epoch.as_str(),
+            "$or": [{ "sync.epoch": { "$ne": mark.epoch.as_str() } }, not_newer],
+        };
+        let mark = serialize_to_bson(mark).map_err(|error| StoreError::answer("note a sync", error))?;
+        let update = self.sessions().update_one(filter, doc! { "$set": { "sync": mark } });
+        self.within("note a sync", update).await.map(|result| result.matched_count > 0)
+    }
+
+    /// Notes why the campaign's documents could not be written. What they show stays as it was.
+    pub async fn set_sync_error(&self, id: &SessionId, error: &str) -> Result<bool, StoreError> {
+        self.change("note a failed sync", id, doc! { "$set": { "sync.error": error } }).await
+    }
+
+    /// Lets users take part. Their names, where known, are kept beside.
+    pub async fn add_participants(&self, id: &SessionId, users: &[(UserId, Option<String>)]) -> Result<bool, StoreError> {
+        let ids: Vec<_> = users.iter().map(|(user, _)| user.as_str()).collect();
+        let mut update = doc! { "$addToSet": { "participantIds": { "$each": ids } } };
+        let names: Document = users.iter().filter_map(|(user, name)| Some((name_field(user), name.as_deref()?.into()))).collect();
+        if !names.is_empty() {
+            update.insert("$set", names);
+        }
+        self.change("add participants", id, update).await
+    }
+
+    pub async fn remove_participants(&self, id: &SessionId, users: &[UserId]) -> Result<bool, StoreError> {
+        let ids: Vec<_> = users.iter().map(UserId::as_str).collect();
+        self.change("remove participants", id, doc! { "$pull": { "participantIds": { "$in": ids } } }).await
+    }
+
+    /// The name shown for a user, as the user's token says it.
+    pub async fn set_name(&self, id: &SessionId, user: &UserId, name: &str) -> Result<bool, StoreError> {
+        self.change("note a user's name", id, doc! { "$set": { name_field(user): name } }).await
+    }
+
+    pub async fn append_audit(&self, id: &SessionId, record: &AuditRecord) -> Result<bool, StoreError> {
+        let record = serialize_to_bson(record).map_err(|error| StoreError::answer("append an audit record", error))?;
+        let update = doc! { "$push": { "audit": { "$each": [record], "$slice": -AUDIT_RECORDS } } };
+        self.change("append an audit record", id, update).await
+    }
+
+    /// From now on another session of the campaign may be opened.
+    pub async fn unset_open_for(&self, id: &SessionId) -> Result<bool, StoreError> {
+        self.change("close a session for its campaign", id, doc! { "$unset": { "openFor": 1 } }).await
+    }
+
+    async fn change(&self, operation: &'static str, id: &SessionId, update: Document) -> Result<bool, StoreError> {
+        let update = self.sessions().update_one(doc! { "_id": id.as_str() }, update);
+        self.within(operation, update).await.map(|result| result.matched_count > 0)
+    }
+}
+
+/// Ids are letters, digits, `_` and `-`: safe as part of a key.
+fn name_field(user: &UserId) -> String {
+    format!("names.{user}")
+}
