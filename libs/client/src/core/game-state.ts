@@ -1,0 +1,110 @@
+import { applyChecked, putBack, type Applied } from "./apply.ts";
+import type { JsonValue } from "./json.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { checkOperations, parseOperations, type CheckedOperation } from "./operation.ts";
+import { Rejection } from "./rejection.ts";
+import { StateHasher, type StateSize } from "./state-hasher.ts";
+import { checkStructure, emptyState } from "./structure.ts";
+import { parseJson } from "./text.ts";
+import type { ServerGameState, StateOperation } from "./types.ts";
+import { importValue, longestArray } from "./value.ts";
+
+const SIZES = [
+  ["canonicalBytes", "stateBytes"],
+  ["bsonBytes", "stateBsonBytes"],
+  ["nodes", "nodes"],
+] as const satisfies readonly (readonly [keyof StateSize, keyof Limits])[];
+
+/**
+ * A state that knows its hash and size at the cost of what changed.
+ *
+ * It owns its tree: whoever else writes into {@link root} must give the state to a new one.
+ */
+export class GameState {
+  readonly root: ServerGameState;
+  private readonly limits: Limits;
+  private readonly hasher = new StateHasher();
+
+  private constructor(root: ServerGameState, limits: Limits) {
+    this.root = root;
+    this.limits = limits;
+  }
+
+  static empty(limits: Limits = DEFAULT_LIMITS): GameState {
+    return new GameState(emptyState(), limits);
+  }
+
+  /** Reads a state from its JSON text, strictly. */
+  static parse(text: string, limits: Limits = DEFAULT_LIMITS): GameState {
+    return GameState.checked(parseJson(text, limits.depth), limits);
+  }
+
+  /** A copy of a state that is in memory. */
+  static from(value: unknown, limits: Limits = DEFAULT_LIMITS): GameState {
+    return GameState.checked(importValue(value, limits.depth), limits);
+  }
+
+  /** Takes a state over as it is, without a copy: for a reactive one whose content is known to be good. */
+  static adopt(root: ServerGameState, limits: Limits = DEFAULT_LIMITS): GameState {
+    checkStructure(root);
+    return new GameState(root, limits);
+  }
+
+  private static checked(value: JsonValue, limits: Limits): GameState {
+    const longest = longestArray(value);
+    checkStructure(value);
+    if (longest > limits.arrayElements) throw tooLarge("elements in an array", longest, limits.arrayElements);
+    const state = new GameState(value, limits);
+    state.checkSize({ canonicalBytes: 0, bsonBytes: 0, nodes: 0 });
+    return state;
+  }
+
+  hash(): string {
+    return this.hasher.hash(this.root);
+  }
+
+  size(): StateSize {
+    return this.hasher.measure(this.root);
+  }
+
+  /** Applies operations in place: all, or none and a {@link Rejection}. */
+  apply(operations: readonly StateOperation[]): Applied {
+    return this.applyChecked(checkOperations(operations, this.limits));
+  }
+
+  /** The same for operations in their JSON text, read strictly. */
+  applyText(operations: string): Applied {
+    return this.applyChecked(parseOperations(operations, this.limits));
+  }
+
+  private applyChecked(operations: readonly CheckedOperation[]): Applied {
+    const before = this.size();
+    const applied = applyChecked(this.root, operations, this.limits);
+    this.hasher.forget(applied.touched);
+    try {
+      this.checkSize(before);
+    } catch (error) {
+      this.putBack(applied);
+      throw error;
+    }
+    return applied;
+  }
+
+  /** Takes the last update back, exactly. */
+  putBack(applied: Applied): void {
+    putBack(applied.undo);
+    this.hasher.forget(applied.touched);
+  }
+
+  /** A state over a limit that was lowered may still shrink. */
+  private checkSize(before: StateSize): void {
+    const after = this.size();
+    for (const [size, limit] of SIZES) {
+      if (after[size] > this.limits[limit] && after[size] > before[size]) throw tooLarge(size, after[size], this.limits[limit]);
+    }
+  }
+}
+
+function tooLarge(what: string, actual: number, limit: number): Rejection {
+  return new Rejection("STATE_TOO_LARGE", `the state would have ${actual} ${what}: at most ${limit} are allowed`, { limit, actual });
+}

@@ -1,0 +1,156 @@
+import { checkKey } from "./keys.ts";
+import type { JsonArray, JsonObject, JsonValue } from "./json.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import { Rejection, type RejectionReason } from "./rejection.ts";
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+/** A string up to its closing quote; the escapes inside are checked when it is read. */
+// eslint-disable-next-line no-control-regex -- raw control characters are what JSON forbids here
+const STRING = /"((?:[^"\\\u0000-\u001f]|\\[^\u0000-\u001f])*)"/y;
+const SPACE = /[ \t\n\r]*/y;
+
+/**
+ * Reads JSON text strictly: what could mean two things to two readers is refused.
+ *
+ * Refuses duplicate keys, lone surrogates, integers that a double would silently change, and the keys that no state may have.
+ */
+export function parseJson(text: string, maxDepth: number = DEFAULT_LIMITS.depth): JsonValue {
+  return new Reader(text, maxDepth).read();
+}
+
+class Reader {
+  private readonly text: string;
+  private readonly maxDepth: number;
+  private at = 0;
+
+  constructor(text: string, maxDepth: number) {
+    this.text = text;
+    this.maxDepth = maxDepth;
+  }
+
+  read(): JsonValue {
+    const value = this.value(0);
+    if (this.at < this.text.length) this.refuse("BAD_JSON", "text follows the value");
+    return value;
+  }
+
+  /** A value with the white space around it. Recursion ends at the deepest level that is allowed. */
+  private value(depth: number): JsonValue {
+    this.space();
+    const value = this.bare(depth);
+    this.space();
+    return value;
+  }
+
+  private bare(depth: number): JsonValue {
+    switch (this.text[this.at]) {
+      case "{":
+        return this.object(this.enter(depth));
+      case "[":
+        return this.array(this.enter(depth));
+      case '"':
+        return this.string();
+      case "t":
+        return this.word("true", true);
+      case "f":
+        return this.word("false", false);
+      case "n":
+        return this.word("null", null);
+      default:
+        return this.number();
+    }
+  }
+
+  private enter(depth: number): number {
+    if (depth >= this.maxDepth) {
+      throw new Rejection("TOO_DEEP", `more than ${this.maxDepth} levels`, { limit: this.maxDepth, actual: depth + 1 });
+    }
+    this.at++;
+    return depth + 1;
+  }
+
+  private object(depth: number): JsonObject {
+    const object: JsonObject = {};
+    this.space();
+    if (this.take("}")) return object;
+    do {
+      this.space();
+      if (this.text[this.at] !== '"') this.refuse("BAD_JSON", "a key is expected");
+      const key = this.string();
+      checkKey(key);
+      if (Object.hasOwn(object, key)) this.refuse("DUPLICATE_KEY", "a key stands twice in one object");
+      this.space();
+      if (!this.take(":")) this.refuse("BAD_JSON", "a colon is expected");
+      object[key] = this.value(depth);
+    } while (this.take(","));
+    if (!this.take("}")) this.refuse("BAD_JSON", "a comma or the end of the object is expected");
+    return object;
+  }
+
+  private array(depth: number): JsonArray {
+    const array: JsonArray = [];
+    this.space();
+    if (this.take("]")) return array;
+    do array.push(this.value(depth));
+    while (this.take(","));
+    if (!this.take("]")) this.refuse("BAD_JSON", "a comma or the end of the array is expected");
+    return array;
+  }
+
+  private string(): string {
+    const raw = this.match(STRING);
+    if (raw === null) this.refuse("BAD_JSON", "a string is not well formed");
+    const inner = raw[1]!;
+    const text = inner.includes("\\") ? this.unescape(raw[0]) : inner;
+    if (!text.isWellFormed()) this.refuse("LONE_SURROGATE", "text has half of a surrogate pair");
+    return text;
+  }
+
+  private unescape(quoted: string): string {
+    try {
+      return JSON.parse(quoted) as string;
+    } catch {
+      this.refuse("BAD_JSON", "a string has an unknown escape");
+    }
+  }
+
+  private number(): number {
+    const match = this.match(NUMBER);
+    if (match === null) this.refuse("BAD_JSON", this.at < this.text.length ? "a value is expected" : "the text ends too early");
+    const [literal, fraction, exponent] = match;
+    const number = Number(literal);
+    if (!Number.isFinite(number)) this.refuse("BAD_JSON", "a number is out of range");
+    if (number === 0) return 0;
+    if (fraction === undefined && exponent === undefined && String(number) !== literal) {
+      this.refuse("UNSAFE_NUMBER", "an integer cannot be kept exactly");
+    }
+    return number;
+  }
+
+  private word<T extends JsonValue>(word: string, value: T): T {
+    if (!this.text.startsWith(word, this.at)) this.refuse("BAD_JSON", "a value is expected");
+    this.at += word.length;
+    return value;
+  }
+
+  private space(): void {
+    this.match(SPACE);
+  }
+
+  private take(character: string): boolean {
+    if (this.text[this.at] !== character) return false;
+    this.at++;
+    return true;
+  }
+
+  private match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.at;
+    const match = pattern.exec(this.text);
+    if (match !== null) this.at = pattern.lastIndex;
+    return match;
+  }
+
+  private refuse(reason: RejectionReason, message: string): never {
+    throw new Rejection(reason, `${message} (at character ${this.at})`);
+  }
+}
