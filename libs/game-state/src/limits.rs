@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Recursion over values is bounded by this, whatever the configuration says.
+const DEEPEST: usize = 128;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
@@ -21,6 +24,30 @@ pub struct Limits {
     pub array_elements: usize,
     /// Values in the whole state.
     pub nodes: usize,
+    /// Values that the `pull`s of one update may compare: elements of the array times values in the operand.
+    pub comparisons: usize,
+}
+
+impl Limits {
+    /// For what was accepted before, perhaps under other limits: replaying a journal, loading a stored state.
+    pub fn unbounded() -> Self {
+        Self {
+            operations: usize::MAX,
+            path_bytes: usize::MAX,
+            segment_bytes: usize::MAX,
+            depth: DEEPEST,
+            state_bytes: usize::MAX,
+            state_bson_bytes: usize::MAX,
+            array_elements: usize::MAX,
+            nodes: usize::MAX,
+            comparisons: usize::MAX,
+        }
+    }
+
+    /// Levels allowed, never so many that a walk over them could exhaust the stack.
+    pub(crate) fn levels(&self) -> usize {
+        self.depth.min(DEEPEST)
+    }
 }
 
 impl Default for Limits {
@@ -34,6 +61,7 @@ impl Default for Limits {
             state_bson_bytes: 12 << 20,
             array_elements: 100_000,
             nodes: 1_000_000,
+            comparisons: 5_000_000,
         }
     }
 }
