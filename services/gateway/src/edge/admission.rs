@@ -1,0 +1,195 @@
+//! How many connections there may be, and where they are when all must go.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+
+use super::{EdgeConfig, channel::Channel};
+
+pub(super) struct Admission {
+    connections: usize,
+    per_address: usize,
+    trusted_proxies: Vec<IpAddr>,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    next: u64,
+    channels: HashMap<u64, Weak<Channel>>,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) address: IpAddr,
+    limited: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    Gateway,
+    Address,
+}
+
+impl Full {
+    pub(super) fn response(self) -> Response<Body> {
+        let (status, text) = match self {
+            Self::Gateway => (StatusCode::SERVICE_UNAVAILABLE, "this gateway has as many connections as it may have\n"),
+            Self::Address => (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n"),
+        };
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+}
+
+impl Admission {
+    pub(super) fn new(config: &EdgeConfig) -> Arc<Self> {
+        Arc::new(Self {
+            connections: config.connections,
+            per_address: config.connections_per_address,
+            trusted_proxies: config.trusted_proxies.clone(),
+            inside: Mutex::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client's address: behind a trusted proxy the right-most one in `X-Forwarded-For` that is no proxy of ours, since everything
+    /// left of it is the client's own claim.
+    pub(super) fn source(&self, peer: SocketAddr, headers: &HeaderMap) -> Source {
+        let peer = peer.ip().to_canonical();
+        let is_proxy = |address: &IpAddr| self.trusted_proxies.contains(address);
+        let address = if is_proxy(&peer) {
+            let forwarded =
+                headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+            let addresses = forwarded.rsplit(',').map_while(|address| address.trim().parse::<IpAddr>().ok());
+            addresses.map(|address| address.to_canonical()).find(|address| !is_proxy(address)).unwrap_or(peer)
+        } else {
+            peer
+        };
+        Source { address, limited: !address.is_loopback() && !is_proxy(&address) }
+    }
+
+    /// Whether there is a place, asked before a handshake is answered.
+    pub(super) fn check(&self, source: Source) -> Result<(), Full> {
+        self.lock().check(self, source)
+    }
+
+    /// Takes a place, which is given back when the slot is dropped.
+    pub(super) fn enter(self: &Arc<Self>, source: Source, channel: &Arc<Channel>) -> Result<Slot, Full> {
+        let mut inside = self.lock();
+        inside.check(self, source)?;
+        let address = source.limited.then_some(source.address);
+        if let Some(address) = address {
+            *inside.addresses.entry(address).or_default() += 1;
+        }
+        inside.next += 1;
+        let id = inside.next;
+        inside.channels.insert(id, Arc::downgrade(channel));
+        Ok(Slot { id, address, admission: self.clone() })
+    }
+
+    /// All open connections.
+    pub(super) fn channels(&self) -> Vec<Arc<Channel>> {
+        self.lock().channels.values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Inside {
+    fn check(&self, limits: &Admission, source: Source) -> Result<(), Full> {
+        if limits.connections > 0 && self.channels.len() >= limits.connections {
+            return Err(Full::Gateway);
+        }
+        let from_there = self.addresses.get(&source.address).copied().unwrap_or(0);
+        if source.limited && limits.per_address > 0 && from_there >= limits.per_address {
+            return Err(Full::Address);
+        }
+        Ok(())
+    }
+}
+
+/// One connection's place.
+pub(super) struct Slot {
+    id: u64,
+    address: Option<IpAddr>,
+    admission: Arc<Admission>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut inside = self.admission.lock();
+        inside.channels.remove(&self.id);
+        if let Some(address) = self.address
+            && let Some(count) = inside.addresses.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                inside.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(connections: usize, connections_per_address: usize) -> Arc<Admission> {
+        let trusted_proxies = vec!["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        Admission::new(&EdgeConfig { connections, connections_per_address, trusted_proxies, ..EdgeConfig::default() })
+    }
+
+    fn source(admission: &Admission, peer: &str, forwarded: Option<&str>) -> Source {
+        let mut headers = HeaderMap::new();
+        if let Some(forwarded) = forwarded {
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        }
+        admission.source(SocketAddr::new(peer.parse().unwrap(), 1), &headers)
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_name_the_client() {
+        let admission = admission(0, 0);
+        let address = |peer, forwarded| source(&admission, peer, forwarded).address.to_string();
+        assert_eq!(address("192.0.2.9", Some("1.2.3.4")), "192.0.2.9");
+        assert_eq!(address("10.0.0.1", Some("6.6.6.6, 1.2.3.4")), "1.2.3.4");
+        assert_eq!(address("10.0.0.1", Some("6.6.6.6, 1.2.3.4, 10.0.0.2")), "1.2.3.4");
+        assert_eq!(address("10.0.0.1", Some("nonsense")), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", None), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let admission = admission(0, 2);
+        let channel = Channel::polling(1024);
+        let client = source(&admission, "192.0.2.9", None);
+        let first = admission.enter(client, &channel).ok().unwrap();
+        let _second = admission.enter(client, &channel).ok().unwrap();
+        assert_eq!(admission.enter(client, &channel).err(), Some(Full::Address));
+        assert!(admission.enter(source(&admission, "192.0.2.10", None), &channel).is_ok());
+        drop(first);
+        assert!(admission.enter(client, &channel).is_ok());
+    }
+
+    #[test]
+    fn loopback_and_trusted_proxies_are_not_limited_by_address_but_by_the_gateway() {
+        let admission = admission(3, 1);
+        let channel = Channel::polling(1024);
+        let sources = ["127.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.0.1"].map(|peer| source(&admission, peer, None));
+        let entered = sources.map(|source| admission.enter(source, &channel));
+        assert_eq!(entered.each_ref().map(|slot| slot.as_ref().err().copied()), [None, None, None, Some(Full::Gateway)]);
+    }
+}

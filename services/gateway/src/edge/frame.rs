@@ -1,0 +1,150 @@
+//! A message to clients, encoded once for all of them.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{AckId, websocket};
+
+/// Between packets in one polling payload. Never occurs inside one: JSON text escapes control characters.
+pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
+
+/// An event, an answer, or several of them. A clone is cheap and shares the encodings, which are made when first needed.
+#[derive(Debug, Clone)]
+pub struct Frame(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    content: Content,
+    plain: OnceLock<Bytes>,
+    socket_io: OnceLock<Bytes>,
+    polling: OnceLock<Bytes>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Event {
+        event: Box<str>,
+        data: Bytes,
+        trace: Option<Box<str>>,
+    },
+    Ack {
+        id: AckId,
+        data: Bytes,
+    },
+    /// An Engine.IO packet, whatever the transport.
+    Packet(Bytes),
+    Joined(Box<[Frame]>),
+}
+
+/// How the bytes are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// A WebSocket frame with the plain JSON message.
+    Plain,
+    /// A WebSocket frame with the Socket.IO packet.
+    SocketIo,
+    /// The text of the Socket.IO packet.
+    Polling,
+}
+
+impl Frame {
+    /// An event. `data` must be JSON: it is sent as it is.
+    pub fn event(event: &str, data: impl Into<Bytes>) -> Self {
+        Self::of(Content::Event { event: event.into(), data: data.into(), trace: None })
+    }
+
+    /// An event that says, on the plain transport, which trace it belongs to.
+    pub fn traced(event: &str, data: impl Into<Bytes>, trace: &str) -> Self {
+        Self::of(Content::Event { event: event.into(), data: data.into(), trace: Some(trace.into()) })
+    }
+
+    /// Several frames in one: each connection gets all of them in one write.
+    pub fn joined(frames: impl IntoIterator<Item = Frame>) -> Self {
+        Self::of(Content::Joined(frames.into_iter().collect()))
+    }
+
+    pub(super) fn ack(id: &AckId, data: &[u8]) -> Self {
+        Self::of(Content::Ack { id: id.clone(), data: Bytes::copy_from_slice(data) })
+    }
+
+    pub(super) fn packet(text: impl Into<Bytes>) -> Self {
+        Self::of(Content::Packet(text.into()))
+    }
+
+    fn of(content: Content) -> Self {
+        Self(Arc::new(Inner { content, plain: OnceLock::new(), socket_io: OnceLock::new(), polling: OnceLock::new() }))
+    }
+
+    pub(super) fn bytes(&self, encoding: Encoding) -> &Bytes {
+        match encoding {
+            Encoding::Plain => self.0.plain.get_or_init(|| self.encode(encoding)),
+            Encoding::SocketIo => self.0.socket_io.get_or_init(|| self.encode(encoding)),
+            Encoding::Polling => self.0.polling.get_or_init(|| self.encode(encoding)),
+        }
+    }
+
+    fn encode(&self, encoding: Encoding) -> Bytes {
+        let mut text = BytesMut::new();
+        match (&self.0.content, encoding) {
+            (Content::Joined(frames), _) => {
+                for (index, frame) in frames.iter().enumerate() {
+                    if index > 0 && encoding == Encoding::Polling {
+                        text.put_u8(RECORD_SEPARATOR);
+                    }
+                    text.put_slice(frame.bytes(encoding));
+                }
+                return text.freeze();
+            }
+            (Content::Event { event, data, trace }, Encoding::Plain) => {
+                text.reserve(data.len() + event.len() + 32);
+                text.put_slice(b"{\"event\":");
+                put_json(&mut text, event);
+                text.put_slice(b",\"data\":");
+                text.put_slice(data);
+                if let Some(trace) = trace {
+                    text.put_slice(b",\"trace\":");
+                    put_json(&mut text, trace);
+                }
+                text.put_u8(b'}');
+            }
+            (Content::Event { event, data, .. }, Encoding::SocketIo | Encoding::Polling) => {
+                text.reserve(data.len() + event.len() + 8);
+                text.put_slice(b"42[");
+                put_json(&mut text, event);
+                text.put_u8(b',');
+                text.put_slice(data);
+                text.put_u8(b']');
+            }
+            (Content::Ack { id, data }, Encoding::Plain) => {
+                text.put_slice(b"{\"event\":\"ack\",\"id\":");
+                text.put_slice(id.0.as_bytes());
+                text.put_slice(b",\"data\":");
+                text.put_slice(data);
+                text.put_u8(b'}');
+            }
+            (Content::Ack { id, data }, Encoding::SocketIo | Encoding::Polling) => {
+                text.put_slice(b"43");
+                text.put_slice(id.0.as_bytes());
+                text.put_u8(b'[');
+                text.put_slice(data);
+                text.put_u8(b']');
+            }
+            (Content::Packet(packet), _) => text.put_slice(packet),
+        }
+        match encoding {
+            Encoding::Plain | Encoding::SocketIo => websocket::text(&text),
+            Encoding::Polling => text.freeze(),
+        }
+    }
+}
+
+fn put_json(out: &mut BytesMut, text: &str) {
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.put_u8(b'"');
+        out.put_slice(text.as_bytes());
+        out.put_u8(b'"');
+    } else {
+        out.put_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}

@@ -1,0 +1,194 @@
+//! What a client's messages mean, whatever carries them: first the login, then events for the handler.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use protocol::{ConnectionId, ErrorBody};
+
+use super::{
+    AckId, CloseCode, Closed, Connection, Credentials, Frame, Handler, Refusal, Transport,
+    admission::Slot,
+    channel::{Channel, Kind},
+    plain,
+    server::Server,
+    socket::{Event, Socket},
+    socket_io,
+};
+
+/// What the request that opened a connection said of the caller.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) address: IpAddr,
+    pub(super) origin: Option<String>,
+    pub(super) cookie: Option<String>,
+}
+
+/// What to do after a message.
+pub(super) enum Step {
+    Next,
+    Pong,
+    Login(Login),
+    Close(CloseCode),
+}
+
+/// A client's attempt to log in.
+pub(super) struct Login {
+    pub(super) token: Option<String>,
+    pub(super) answer: LoginAnswer,
+}
+
+/// How the client learns how its login went.
+pub(super) enum LoginAnswer {
+    /// An answer to its `auth` message, if that had an id.
+    Ack(Option<AckId>),
+    /// An `auth` event: the token came with the handshake.
+    Event,
+    /// The Socket.IO answer to connecting to a namespace.
+    Namespace,
+}
+
+pub(super) struct Session<H: Handler> {
+    server: Arc<Server<H>>,
+    channel: Arc<Channel>,
+    caller: Caller,
+    connection: Option<Arc<Connection<H::Client>>>,
+    _slot: Slot,
+}
+
+impl<H: Handler> Session<H> {
+    pub(super) fn new(server: Arc<Server<H>>, channel: Arc<Channel>, caller: Caller, slot: Slot) -> Self {
+        Self { server, channel, caller, connection: None, _slot: slot }
+    }
+
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    pub(super) fn text(&mut self, text: Bytes) -> Step {
+        let message = match self.channel.kind() {
+            Kind::Plain => plain::parse(&text, self.is_authenticated()),
+            Kind::SocketIo => socket_io::parse(&text, self.is_authenticated()),
+        };
+        match (message, &self.connection) {
+            (Parsed::Event(incoming), Some(connection)) => {
+                self.server.handler.message(connection, incoming);
+                Step::Next
+            }
+            (Parsed::Event(_), None) => Step::Close(CloseCode::Unauthorized),
+            (Parsed::Reply(packet), _) => {
+                // A connection that does not take it is closing, and its task knows.
+                let _ = self.channel.answer(&packet);
+                Step::Pong
+            }
+            (Parsed::Step(step), _) => step,
+        }
+    }
+
+    pub(super) async fn login(&mut self, login: Login) {
+        let transport = match self.channel.kind() {
+            Kind::Plain => Transport::WebSocket,
+            Kind::SocketIo => Transport::SocketIo,
+        };
+        let Caller { address, origin, cookie } = self.caller.clone();
+        let credentials = Credentials { token: login.token, cookie, origin, address, transport };
+        let decided = tokio::time::timeout(self.server.config.auth_timeout(), self.server.handler.authenticate(credentials)).await;
+        let client = match decided {
+            Ok(Ok(client)) => client,
+            Ok(Err(refusal)) => return self.refuse(&login.answer, &refusal),
+            Err(_) => {
+                let error = ErrorBody::unavailable("TIMEOUT", "authentication took too long: connect again");
+                return self.refuse(&login.answer, &Refusal { code: CloseCode::Internal, error: Box::new(error) });
+            }
+        };
+        let Ok(id) = service_kit::random_id().parse::<ConnectionId>() else {
+            return self.channel.close(CloseCode::Internal);
+        };
+        let welcome = match &login.answer {
+            LoginAnswer::Ack(Some(ack)) => Some(Frame::ack(ack, format!(r#"{{"success":true,"connectionId":"{id}"}}"#).as_bytes())),
+            LoginAnswer::Ack(None) => None,
+            LoginAnswer::Event => Some(Frame::event("auth", format!(r#"{{"success":true,"connectionId":"{id}"}}"#))),
+            LoginAnswer::Namespace => Some(Frame::packet(format!(r#"40{{"sid":"{id}"}}"#))),
+        };
+        if welcome.is_some_and(|frame| self.channel.answer(&frame).is_err()) {
+            return;
+        }
+        let connection = Connection::new(id, address, client, self.channel.clone());
+        self.server.handler.opened(&connection);
+        self.connection = Some(connection);
+    }
+
+    fn refuse(&self, answer: &LoginAnswer, refusal: &Refusal) {
+        // An `ErrorBody` is a plain tree of texts and numbers, which always has a JSON form.
+        let error = serde_json::to_string(&refusal.error).unwrap_or_else(|_| "{}".into());
+        let refused = format!(r#"{{"success":false,"error":{error}}}"#);
+        let frame = match answer {
+            LoginAnswer::Ack(Some(id)) => Some(Frame::ack(id, refused.as_bytes())),
+            LoginAnswer::Ack(None) => None,
+            LoginAnswer::Event => Some(Frame::event("auth", refused)),
+            LoginAnswer::Namespace => {
+                let message = serde_json::Value::from(refusal.error.message.as_str());
+                Some(Frame::packet(format!(r#"44{{"message":{message},"data":{error}}}"#)))
+            }
+        };
+        if let Some(frame) = frame {
+            let _ = self.channel.answer(&frame);
+        }
+        self.channel.close(refusal.code);
+    }
+
+    pub(super) fn end(&mut self, reason: Closed) {
+        self.channel.disconnect();
+        if let Some(connection) = self.connection.take() {
+            self.server.handler.closed(&connection, reason);
+        }
+    }
+
+    /// Lives as long as the socket does.
+    pub(super) async fn run(&mut self, mut socket: Socket, login: Option<Login>) {
+        if let Some(login) = login {
+            self.log_in(&mut socket, login).await;
+        } else if self.is_authenticated() {
+            socket.authenticated();
+        }
+        let reason = loop {
+            let text = match socket.next().await {
+                Event::Text(text) => text,
+                Event::Closed(reason) => break reason,
+            };
+            match self.text(text) {
+                Step::Next => {}
+                Step::Pong => socket.pong(),
+                Step::Login(login) => self.log_in(&mut socket, login).await,
+                Step::Close(CloseCode::Normal) => {
+                    self.channel.close(CloseCode::Normal);
+                    break Closed::ByClient;
+                }
+                Step::Close(code) => self.channel.close(code),
+            }
+        };
+        self.end(reason);
+    }
+
+    async fn log_in(&mut self, socket: &mut Socket, login: Login) {
+        // Boxed, so that an idle connection does not carry the room that a login needs.
+        Box::pin(self.login(login)).await;
+        if self.is_authenticated() {
+            socket.authenticated();
+        }
+    }
+}
+
+impl<H: Handler> Drop for Session<H> {
+    /// Also when the connection's task panics: the handler is told in any case.
+    fn drop(&mut self) {
+        self.end(Closed::ByServer(CloseCode::Internal));
+    }
+}
+
+/// A message, as its dialect reads it.
+pub(super) enum Parsed {
+    Event(super::Incoming),
+    /// Something to answer at once, counted as a control message.
+    Reply(Frame),
+    Step(Step),
+}

@@ -1,0 +1,92 @@
+//! What becomes of a socket once hyper has given it back.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use super::{
+    CloseCode, Frame, Handler,
+    admission::Source,
+    channel::{Channel, Kind},
+    engine_io::{Engine, open_packet},
+    server::Server,
+    session::{Caller, Login, LoginAnswer, Session},
+    socket::{Event, Socket},
+};
+
+/// What the client asked for in its handshake.
+pub(super) enum Upgrade<H: Handler> {
+    /// `/ws`, perhaps with the token as a subprotocol.
+    Plain { token: Option<String>, source: Source, caller: Caller },
+    /// `/socket.io/` by WebSocket from the start.
+    SocketIo { source: Source, caller: Caller },
+    /// `/socket.io/` for a session that began with polling.
+    Engine(Arc<Engine<H>>),
+}
+
+impl<H: Handler> Upgrade<H> {
+    pub(super) async fn run(self, server: Arc<Server<H>>, stream: TcpStream, unread: Bytes) {
+        let stream = Arc::new(stream);
+        match self {
+            Self::Plain { token, source, caller } => {
+                let login = token.map(|token| Login { token: Some(token), answer: LoginAnswer::Event });
+                run(server, Kind::Plain, stream, unread, source, caller, login).await;
+            }
+            Self::SocketIo { source, caller } => run(server, Kind::SocketIo, stream, unread, source, caller, None).await,
+            Self::Engine(engine) => probe(server, stream, unread, engine).await,
+        }
+    }
+}
+
+async fn run<H: Handler>(
+    server: Arc<Server<H>>,
+    kind: Kind,
+    stream: Arc<TcpStream>,
+    unread: Bytes,
+    source: Source,
+    caller: Caller,
+    login: Option<Login>,
+) {
+    let channel = Channel::socket(kind, stream.clone(), server.config.queue_bytes);
+    // Asked before the handshake too; this is where it counts.
+    let Ok(slot) = server.admission.enter(source, &channel) else {
+        return channel.close(CloseCode::TooManyConnections);
+    };
+    if kind == Kind::SocketIo {
+        let _ = channel.answer(&open_packet(&server.config, &service_kit::random_id(), ""));
+    }
+    let socket = Socket::new(server.config.clone(), stream, unread, channel.clone());
+    Session::new(server, channel, caller, slot).run(socket, login).await;
+}
+
+/// The client tries its new WebSocket before it gives polling up: `2probe`, answered by `3probe`; then `5`, from which on
+/// everything goes through the WebSocket. Until then the session is not touched, and a failed probe does it no harm.
+async fn probe<H: Handler>(server: Arc<Server<H>>, stream: Arc<TcpStream>, unread: Bytes, engine: Arc<Engine<H>>) {
+    let trial = Channel::socket(Kind::SocketIo, stream.clone(), server.config.queue_bytes);
+    let mut socket = Socket::new(server.config.clone(), stream, unread, trial.clone());
+    loop {
+        match socket.next().await {
+            Event::Closed(_) => {
+                engine.probing.store(false, Ordering::Release);
+                return;
+            }
+            Event::Text(text) if text == "2probe" => {
+                engine.probing.store(true, Ordering::Release);
+                let _ = trial.answer(&Frame::packet("3probe"));
+                // Ends the polling request that is waiting, so that the client can stop polling.
+                let _ = engine.channel.answer(&Frame::packet("6"));
+            }
+            Event::Text(text) if text == "5" && engine.probing.load(Ordering::Acquire) => break,
+            Event::Text(_) => trial.close(CloseCode::Malformed),
+        }
+    }
+    // The client stops posting before it upgrades, so whoever still holds the session is about to let go.
+    let mut session = engine.session.clone().lock_owned().await;
+    if !engine.channel.upgrade(socket.stream().clone()) {
+        return trial.close(CloseCode::Normal);
+    }
+    socket.attach(engine.channel.clone());
+    drop(engine);
+    session.run(socket, None).await;
+}
