@@ -32,3 +32,6 @@ pub const PART: &str = "Stateward-Part";
 pub const PARTS: &str = "Stateward-Parts";
 pub const SIZE: &str = "Stateward-Size";
 pub const ENCODING: &str = "Stateward-Encoding";
+
+/// Set by a receiver in place of an answer: `busy`, the request was refused unread; `end`, after the last part of a chunked reply.
+pub const STATUS: &str = "Stateward-Status";

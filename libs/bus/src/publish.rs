@@ -1,0 +1,55 @@
+//! Publishing: to whoever listens, or into a stream with an acknowledgement.
+
+use async_nats::Subject;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::{Bus, BusError, Headers, RequestError, api};
+
+/// JetStream drops a publish whose id it has seen within the stream's duplicate window.
+const MESSAGE_ID: &str = "Nats-Msg-Id";
+
+/// What JetStream answered to a publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamAck {
+    pub stream: String,
+    pub sequence: u64,
+    /// The stream had a message of this id already.
+    pub duplicate: bool,
+}
+
+impl Bus {
+    /// Publishes to whoever listens now.
+    pub async fn publish(&self, subject: impl Into<Subject>, headers: Headers, payload: impl Into<Bytes>) -> Result<(), RequestError> {
+        self.send(subject.into(), None, headers, payload.into()).await
+    }
+
+    /// Publishes into the stream that takes the subject, and waits until JetStream has it. Core subscribers get it as well.
+    ///
+    /// An acknowledged message can still be lost with the stream's tail: nothing may exist there alone.
+    pub async fn publish_stream(
+        &self,
+        subject: impl Into<Subject>,
+        message_id: &str,
+        headers: Headers,
+        payload: impl Into<Bytes>,
+    ) -> Result<StreamAck, BusError> {
+        self.publish_acknowledged(subject.into(), headers.with(MESSAGE_ID, message_id), payload.into()).await
+    }
+
+    pub(crate) async fn publish_acknowledged(&self, subject: Subject, headers: Headers, payload: Bytes) -> Result<StreamAck, BusError> {
+        #[derive(Deserialize)]
+        struct Ack {
+            stream: String,
+            seq: u64,
+            #[serde(default)]
+            duplicate: bool,
+        }
+        let answer = match self.request(subject.clone(), headers, payload, self.stream_timeout()).await {
+            Err(RequestError::NoResponders { subject }) => return Err(BusError::NoStream { subject }),
+            answer => answer?,
+        };
+        let ack: Ack = api::read(&format!("publishing to {subject}"), &answer.payload)?;
+        Ok(StreamAck { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate })
+    }
+}
