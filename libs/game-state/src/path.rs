@@ -131,7 +131,7 @@ impl Path {
         let mut text = String::new();
         for (index, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Name(name) if !name.contains(['.', '[', ']', '{', '}']) && !(index == 0 && name.starts_with('/')) => {
+                Segment::Name(name) if !(name.contains(['.', '[', ']', '{', '}']) || index == 0 && name.starts_with('/')) => {
                     if index > 0 {
                         text.push('.');
                     }

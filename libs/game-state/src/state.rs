@@ -67,7 +67,7 @@ impl GameState {
 
     /// Reads a state strictly: see [`Value::parse`].
     pub fn parse(json: &str, limits: &Limits) -> Result<Self, Rejection> {
-        // A text that says `-0` or is otherwise not canonical may shrink, but never by so much.
+        // Escapes and white space go, so the canonical form may be shorter: but a text so much longer is not worth reading.
         let most = limits.state_bytes.saturating_mul(8);
         if json.len() > most {
             return Err(too_large("bytes of canonical form").limited(most, json.len()));

@@ -1,0 +1,7 @@
+mod generate;
+mod histories;
+mod numbers;
+mod parsing;
+mod reference;
+mod updates;
+mod vectors;
