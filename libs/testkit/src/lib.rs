@@ -7,20 +7,34 @@
 //! when that is killed (see [`reaper`]).
 
 pub mod client;
+pub mod game_master;
+pub mod history;
 pub mod http;
 pub mod mongo;
 pub mod nats;
+pub mod platform;
+pub mod player;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod reaper;
+pub mod replica;
 pub mod scratch;
+pub mod service;
 pub mod tokens;
 pub mod tools;
 pub mod wait;
 
 pub use client::{Client, Transport};
+pub use game_master::GameMaster;
+pub use history::History;
 pub use mongo::Mongo;
 pub use nats::NatsServer;
+pub use platform::{Platform, PlatformOptions};
+pub use player::Player;
 pub use process::Process;
+pub use proxy::Proxy;
+pub use replica::Replica;
+pub use service::{Service, ServiceOptions};
 pub use tokens::Signer;
 pub use wait::eventually;

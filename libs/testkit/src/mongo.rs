@@ -199,15 +199,22 @@ impl Mongo {
             return Ok(true);
         }
         if hello["isreplicaset"] == json!(true) {
-            let config = json!({
-                "_id": self.replica_set,
-                "members": [{"_id": 0, "host": self.address()}],
-                // Alone it need not wait to become primary.
-                "settings": {"electionTimeoutMillis": 1000},
-            });
-            connection.command("admin", "replSetInitiate", config, json!({})).await?;
+            self.make_set(&mut connection).await?;
         }
         Ok(false)
+    }
+
+    /// Makes this server the one member of its set, also when its data comes from a time when it had another port.
+    async fn make_set(&self, connection: &mut wire::Connection) -> anyhow::Result<()> {
+        let member = json!([{"_id": 0, "host": self.address()}]);
+        let config = json!({"_id": self.replica_set, "members": member, "settings": {"electionTimeoutMillis": 1000}});
+        if connection.command("admin", "replSetInitiate", config, json!({})).await.is_ok() {
+            return Ok(());
+        }
+        let mut config = connection.command("admin", "replSetGetConfig", json!(1), json!({})).await?["config"].take();
+        config["members"] = member;
+        config["version"] = json!(config["version"].as_i64().unwrap_or_default() + 1);
+        connection.command("admin", "replSetReconfig", config, json!({"force": true})).await.map(drop)
     }
 }
 

@@ -177,6 +177,10 @@ impl Drop for Process {
 
 fn spawn(spec: &Spec) -> anyhow::Result<Child> {
     let mut command = Command::new(&spec.program);
+    // What this process is told by its own environment is not meant for services: they are configured by their spec alone.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"STATEWARD_")) {
+        command.env_remove(name);
+    }
     command.args(&spec.args).envs(spec.env.iter().cloned()).process_group(0).stdin(Stdio::null());
     if let Some(directory) = &spec.directory {
         command.current_dir(directory);

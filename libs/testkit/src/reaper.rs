@@ -29,7 +29,7 @@ while read -r line; do
         '-d '*) directories=$(without "$name" "$directories") ;;
     esac
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 for directory in $directories; do
     rm -rf -- "$directory" 2>/dev/null || { sleep 1; rm -rf -- "$directory"; }
 done

@@ -1,1 +1,4 @@
+mod leftovers;
+mod proxy;
 mod servers;
+mod vectors;

@@ -1,0 +1,260 @@
+//! The whole platform: nats-server, mongod and our services, wired together on ports of their own.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    Mongo, NatsServer, Signer, http,
+    mongo::MongoOptions,
+    nats::NatsOptions,
+    ports::free_port,
+    process::{Output, Process},
+    scratch::random_name,
+    service::{self, Service, ServiceOptions},
+};
+
+/// Settings of a service: `SECTION__KEY` and value.
+pub type Config = Vec<(String, String)>;
+
+#[derive(Clone)]
+pub struct PlatformOptions {
+    pub authorities: usize,
+    pub gateways: usize,
+    pub sync_workers: usize,
+    pub authority_config: Config,
+    pub gateway_config: Config,
+    pub sync_worker_config: Config,
+    /// Given for all services.
+    pub config: Config,
+    /// Ports from this one on, in a fixed order; free ones where absent. The first is the gateway's.
+    pub port_base: Option<u16>,
+    /// Where data is kept; removed at the end where absent.
+    pub data: Option<PathBuf>,
+    /// Where each process's output goes, by its name.
+    pub output: fn(&str) -> Output,
+    /// Addresses by which services reach the servers, such as a proxy's; the servers' own where absent.
+    pub nats_url: Option<String>,
+    pub mongo_uri: Option<String>,
+    /// Release builds of the services.
+    pub release: bool,
+    pub database: String,
+}
+
+impl Default for PlatformOptions {
+    fn default() -> Self {
+        Self {
+            authorities: 2,
+            gateways: 1,
+            sync_workers: 1,
+            authority_config: Vec::new(),
+            gateway_config: Vec::new(),
+            sync_worker_config: Vec::new(),
+            config: Vec::new(),
+            port_base: None,
+            data: None,
+            output: |_| Output::Nowhere,
+            nats_url: None,
+            mongo_uri: None,
+            release: false,
+            database: format!("test_{}", random_name()),
+        }
+    }
+}
+
+/// Everything ends on drop.
+pub struct Platform {
+    // Dropped in this order: services before what they use.
+    pub gateways: Vec<Gateway>,
+    pub authorities: Vec<Service>,
+    pub sync_workers: Vec<Service>,
+    pub nats: NatsServer,
+    pub mongo: Mongo,
+    pub signer: Signer,
+    pub database: String,
+}
+
+/// A gateway with the port that clients use.
+pub struct Gateway {
+    pub service: Service,
+    pub port: u16,
+}
+
+impl Gateway {
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Platform {
+    pub async fn start(options: PlatformOptions) -> anyhow::Result<Self> {
+        let release = options.release;
+        if std::env::var_os("STATEWARD_BIN_DIR").is_none() {
+            let build = move || service::build(&["gateway", "state-authority", "sync-worker"], release);
+            tokio::task::spawn_blocking(build).await??;
+        }
+        let mut ports = Ports { next: options.port_base };
+        let gateway_ports = (0..options.gateways).map(|_| ports.take()).collect::<anyhow::Result<Vec<_>>>()?;
+        let below = |name: &str| options.data.as_ref().map(|data| data.join(name));
+        let nats = NatsOptions { port: ports.fixed(), data: below("nats"), output: (options.output)("nats"), ..NatsOptions::default() };
+        let mongo =
+            MongoOptions { port: ports.fixed(), data: below("mongo"), output: (options.output)("mongod"), ..MongoOptions::default() };
+        let (nats, mongo) = tokio::try_join!(NatsServer::start_with(nats), Mongo::start_with(mongo))?;
+
+        let signer = Signer::default();
+        let mut common = vec![pair("NATS__SERVERS", options.nats_url.clone().unwrap_or_else(|| nats.url())), pair("LOG__FORMAT", "text")];
+        common.extend(options.config.iter().cloned());
+        let store = [
+            pair("MONGO__URI", options.mongo_uri.clone().unwrap_or_else(|| mongo.uri())),
+            pair("MONGO__DATABASE", options.database.clone()),
+        ];
+        let wire = Wiring { options: &options, common };
+
+        let mut authorities = Vec::new();
+        for index in 0..options.authorities {
+            let config = [&store[..], &options.authority_config].concat();
+            authorities.push(wire.launch("state-authority", index, ports.fixed(), config).await?);
+        }
+        for authority in &authorities {
+            // They own the streams and buckets that the others look for.
+            authority.wait_ready().await?;
+        }
+        let mut gateways = Vec::new();
+        for (index, port) in gateway_ports.into_iter().enumerate() {
+            let origins = format!("http://127.0.0.1:{port},http://localhost:{port}");
+            let mut config = vec![
+                pair("HTTP__LISTEN", format!("127.0.0.1:{port}")),
+                pair("AUTH__HS256_SECRET", signer.secret()),
+                pair("AUTH__ALLOWED_ORIGINS", origins),
+            ];
+            config.extend(options.gateway_config.iter().cloned());
+            gateways.push(Gateway { service: wire.launch("gateway", index, ports.fixed(), config).await?, port });
+        }
+        let mut sync_workers = Vec::new();
+        for index in 0..options.sync_workers {
+            let config = [&store[..], &options.sync_worker_config].concat();
+            sync_workers.push(wire.launch("sync-worker", index, ports.fixed(), config).await?);
+        }
+        for service in gateways.iter().map(|gateway| &gateway.service).chain(&sync_workers) {
+            service.wait_ready().await?;
+        }
+        Ok(Self { gateways, authorities, sync_workers, nats, mongo, signer, database: options.database })
+    }
+
+    /// The first gateway's address.
+    pub fn url(&self) -> String {
+        self.gateways[0].url()
+    }
+
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.gateways.iter().map(|gateway| &gateway.service).chain(&self.authorities).chain(&self.sync_workers)
+    }
+
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.services().map(Service::process).chain([self.nats.process(), self.mongo.process()])
+    }
+
+    pub fn admin_token(&self) -> String {
+        self.signer.admin("admin")
+    }
+
+    /// Makes a campaign of these documents: `{"name", "gameMasterId", "characters": [...], "actors": [...], "items": [...], "encounters": [...]}`.
+    pub async fn load_campaign(&self, campaign: &Value) -> anyhow::Result<String> {
+        let (url, admin) = (self.url(), self.admin_token());
+        let head = json!({"name": campaign["name"], "gameMasterId": campaign["gameMasterId"]});
+        let made = http::post(&url, "/api/campaigns", Some(&admin), &head).await?.success().context("creating the campaign")?;
+        let id = made["id"].as_str().with_context(|| format!("a campaign has an id: {made}"))?.to_owned();
+        let documents: serde_json::Map<_, _> = ["characters", "actors", "items", "encounters"]
+            .into_iter()
+            .filter_map(|kind| Some((kind.to_owned(), campaign.get(kind)?.clone())))
+            .collect();
+        let path = format!("/api/campaigns/{id}/import");
+        http::post(&url, &path, Some(&admin), &Value::Object(documents)).await?.success().context("importing the campaign")?;
+        Ok(id)
+    }
+
+    /// A session of a campaign; gives its id.
+    pub async fn create_session(&self, campaign: &str, name: &str, gm: &str, participants: &[&str]) -> anyhow::Result<String> {
+        let body = json!({"campaignId": campaign, "name": name, "gameMasterId": gm, "participantIds": participants});
+        let made =
+            http::post(&self.url(), "/api/sessions", Some(&self.admin_token()), &body).await?.success().context("creating the session")?;
+        let id = made["id"].as_str().or(made["session"]["id"].as_str()).with_context(|| format!("a session has an id: {made}"))?;
+        Ok(id.to_owned())
+    }
+
+    /// A session as REST answers it, with its state.
+    pub async fn session(&self, id: &str) -> anyhow::Result<Value> {
+        http::get(&self.url(), &format!("/api/sessions/{id}?state=true"), Some(&self.admin_token())).await?.success()
+    }
+
+    /// The session's document and its journal, in order, as MongoDB has them.
+    pub async fn stored(&self, session: &str) -> anyhow::Result<Stored> {
+        let mut connection = self.mongo.connect().await?;
+        let document = connection.find_one(&self.database, "gameSessions", json!({"_id": session})).await?;
+        let range = json!({"_id": {"$gte": format!("{session}:"), "$lt": format!("{session};")}});
+        let journal = connection.find(&self.database, "sessionUpdates", range, json!({"_id": 1})).await?;
+        Ok(Stored { document: document.with_context(|| format!("no document of session {session}"))?, journal })
+    }
+
+    /// Ends services first, then the servers. An error names the first that had to be killed or failed.
+    pub async fn stop(&self) -> anyhow::Result<()> {
+        for service in self.services() {
+            if let Some(status) = service.terminate().await? {
+                ensure!(status.success(), "{} ended with {status}", service.process().name());
+            }
+        }
+        self.nats.stop().await?;
+        self.mongo.stop().await?;
+        Ok(())
+    }
+}
+
+/// What MongoDB holds of one session.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub document: Value,
+    pub journal: Vec<Value>,
+}
+
+fn pair(key: &str, value: impl Into<String>) -> (String, String) {
+    (key.to_owned(), value.into())
+}
+
+struct Ports {
+    next: Option<u16>,
+}
+
+impl Ports {
+    /// The next of the fixed ports, if ports are fixed.
+    fn fixed(&mut self) -> Option<u16> {
+        let port = self.next?;
+        self.next = port.checked_add(1);
+        Some(port)
+    }
+
+    fn take(&mut self) -> anyhow::Result<u16> {
+        self.fixed().map_or_else(|| Ok(free_port()?), Ok)
+    }
+}
+
+struct Wiring<'a> {
+    options: &'a PlatformOptions,
+    common: Config,
+}
+
+impl Wiring<'_> {
+    async fn launch(&self, service: &str, index: usize, admin_port: Option<u16>, config: Config) -> anyhow::Result<Service> {
+        let name = if index == 0 { service.to_owned() } else { format!("{service}-{}", index + 1) };
+        Service::launch(ServiceOptions {
+            service: service.to_owned(),
+            output: (self.options.output)(&name),
+            name,
+            // The later one wins: a test's settings stand over ours.
+            config: [self.common.clone(), config].concat(),
+            admin_port,
+            release: self.options.release,
+        })
+        .await
+    }
+}

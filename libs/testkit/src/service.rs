@@ -1,0 +1,213 @@
+//! One of our own service programs as a process, configured by its environment.
+
+use std::{
+    collections::HashSet,
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use crate::{
+    http,
+    ports::free_port,
+    process::{Output, Process, Spec},
+    scratch::Scratch,
+    wait::eventually,
+};
+
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Says where the service programs are; nothing is built then.
+const BIN_DIR: &str = "STATEWARD_BIN_DIR";
+
+#[derive(Debug, Clone, Default)]
+pub struct ServiceOptions {
+    /// The folder's name under `services/`, as in `state-authority`.
+    pub service: String,
+    /// What its output is called; the service's name where empty.
+    pub name: String,
+    /// `SECTION__KEY` and value; `STATEWARD_` goes before each.
+    pub config: Vec<(String, String)>,
+    /// A fixed admin port instead of a free one.
+    pub admin_port: Option<u16>,
+    pub output: Output,
+    /// A release build instead of a development one.
+    pub release: bool,
+}
+
+/// Killed on drop. A restart keeps ports and configuration.
+#[derive(Debug)]
+pub struct Service {
+    process: Process,
+    admin_port: u16,
+    _scratch: Option<Scratch>,
+}
+
+impl Service {
+    /// Starts it and waits until it is ready.
+    pub async fn start(options: ServiceOptions) -> anyhow::Result<Self> {
+        let service = Self::launch(options).await?;
+        service.wait_ready().await?;
+        Ok(service)
+    }
+
+    /// Starts it without waiting.
+    pub async fn launch(options: ServiceOptions) -> anyhow::Result<Self> {
+        let (folder, release) = (options.service.clone(), options.release);
+        let program = tokio::task::spawn_blocking(move || program(&folder, release)).await??;
+        let admin_port = match options.admin_port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let mut env = vec![("STATEWARD_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin_port}"))];
+        env.extend(options.config.into_iter().map(|(key, value)| (format!("STATEWARD_{key}"), value)));
+        let (output, scratch) = match options.output {
+            Output::Nowhere => {
+                let scratch = Scratch::new(&options.service)?;
+                (Output::File(scratch.path().join("log")), Some(scratch))
+            }
+            other => (other, None),
+        };
+        let name = if options.name.is_empty() { options.service } else { options.name };
+        let process = Process::start(Spec { name, program, env, output, ..Spec::default() })?;
+        Ok(Self { process, admin_port, _scratch: scratch })
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// `http://127.0.0.1:port` of the admin port.
+    pub fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
+    }
+
+    pub async fn wait_ready(&self) -> anyhow::Result<()> {
+        let name = self.process.name();
+        eventually(&format!("{name} to be ready"), START_DEADLINE, async || {
+            if let Some(status) = self.process.exited() {
+                return Some(Err(anyhow::anyhow!("{name} ended with {status}")));
+            }
+            self.is_ready().await.then_some(Ok(()))
+        })
+        .await
+        .and_then(|ready| ready)
+        .with_context(|| self.process.log_tail())
+    }
+
+    pub async fn is_ready(&self) -> bool {
+        http::get(&self.admin(), "/readyz", None).await.is_ok_and(|answer| answer.status == 200)
+    }
+
+    pub fn kill9(&self) {
+        self.process.kill9();
+    }
+
+    /// Starts it again after `kill9` or `terminate` and waits until it is ready.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        self.process.kill9();
+        self.process.start_again()?;
+        self.wait_ready().await
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub async fn terminate(&self) -> anyhow::Result<Option<ExitStatus>> {
+        self.process.terminate(STOP_DEADLINE).await
+    }
+
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.process.pause()
+    }
+
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.process.resume()
+    }
+
+    /// The sum of all samples of a metric whose labels contain every one of `labels`, written as `tier="stream"`.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> anyhow::Result<f64> {
+        let text = http::get(&self.admin(), "/metrics", None).await?.text();
+        Ok(sum_of(&text, name, labels))
+    }
+}
+
+fn sum_of(metrics: &str, name: &str, labels: &[&str]) -> f64 {
+    metrics
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let (found, found_labels) = series.split_once('{').unwrap_or((series, ""));
+            (found == name && labels.iter().all(|label| found_labels.contains(label))).then(|| value.parse::<f64>().ok())?
+        })
+        .sum()
+}
+
+/// The service's program. Built first, so that no test runs yesterday's; once per process.
+fn program(service: &str, release: bool) -> anyhow::Result<PathBuf> {
+    let file = format!("stateward-{service}");
+    if let Some(directory) = env::var_os(BIN_DIR) {
+        let path = PathBuf::from(directory).join(&file);
+        if !path.is_file() {
+            bail!("{BIN_DIR} names a directory without {file}");
+        }
+        return Ok(path);
+    }
+    build(&[service], release)?;
+    Ok(target_directory()?.join(if release { "release" } else { "debug" }).join(file))
+}
+
+/// Builds services by their folders' names. Those that this process has built already are left alone.
+pub fn build(services: &[&str], release: bool) -> anyhow::Result<()> {
+    static BUILT: Mutex<Option<HashSet<(String, bool)>>> = Mutex::new(None);
+    // Held while building: whoever else wants the program waits for it.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    let missing: Vec<&str> = services.iter().copied().filter(|service| !built.contains(&((*service).to_owned(), release))).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--bins"]).current_dir(workspace()).stdin(Stdio::null()).stdout(Stdio::null());
+    if release {
+        cargo.arg("--release");
+    }
+    for service in &missing {
+        cargo.args(["--package", &format!("stateward-{service}")]);
+    }
+    if !cargo.status().context("running cargo")?.success() {
+        bail!("building {} failed", missing.join(", "));
+    }
+    built.extend(missing.into_iter().map(|service| (service.to_owned(), release)));
+    Ok(())
+}
+
+/// The root of the repository.
+pub fn workspace() -> PathBuf {
+    // libs/testkit is two levels below it.
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The one that holds this program's profile directory.
+fn target_directory() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe()?;
+    let profile = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+    Ok(profile.and_then(Path::parent).context("this program is not in a target directory")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_summed_over_its_series() {
+        let text = "# TYPE catchups counter\ncatchups_total{tier=\"stream\",x=\"1\"} 2\ncatchups_total{tier=\"ring\"} 5\nother 1\ncatchups_total{tier=\"stream\",x=\"2\"} 1\n";
+        assert_eq!(sum_of(text, "catchups_total", &["tier=\"stream\""]), 3.0);
+        assert_eq!(sum_of(text, "catchups_total", &[]), 8.0);
+        assert_eq!(sum_of(text, "other", &[]), 1.0);
+    }
+}
