@@ -42,6 +42,14 @@ impl StoreError {
         Self::Corrupt(Corruption { session: session.cloned(), place: place.into(), fault: fault.into() })
     }
 
+    /// An error that the server reported inside an answer: of one write, or of the write concern.
+    pub(crate) fn reported(operation: &'static str, error: &mongodb::bson::Document) -> Self {
+        let code = error.get_i32("code").ok();
+        let message = error.get_str("errmsg").unwrap_or("the write failed").to_owned();
+        let passes = code.is_some_and(|code| PASSING_CODES.contains(&code));
+        if passes { Self::Transient { operation, code, message } } else { Self::Driver { operation, code, message } }
+    }
+
     /// An answer of the server that has not the form that its command promises.
     pub(crate) fn answer(operation: &'static str, fault: impl std::fmt::Display) -> Self {
         Self::Driver { operation, code: None, message: format!("the server's answer cannot be read: {fault}") }

@@ -6,18 +6,29 @@
 //! - Nothing is retried here except where a function says so: only the caller knows whether a second try is safe.
 //! - A client's path or key never becomes a key of an update: states are written as whole values by our own converter ([`convert`]).
 
+mod campaigns;
 mod chain;
 mod config;
 mod connect;
+mod convert;
 mod error;
 mod indexes;
 mod journal;
+mod load;
 mod raw;
 
 mod sessions;
+mod snapshot;
+mod transaction;
+mod write_back;
 
+pub use campaigns::{CampaignDocument, Content, Counted, ImportRefused, InitialState, Kind, entity_id};
+pub use chain::Link;
 pub use config::StoreConfig;
 pub use connect::Store;
 pub use error::{Corruption, StoreError};
 pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
+pub use load::{Loaded, Replayed, replay_entry};
 pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};
+pub use snapshot::{CommitResult, Inserted, Snapshot, SnapshotResult};
+pub use write_back::{Backing, Change, EntitySync, StoredEntity, WriteBack, entity_hash};
