@@ -1,0 +1,13 @@
+//! The whole platform on real servers: what it does when all is well, what it refuses, and what is left when processes die.
+
+#![expect(unreachable_pub, reason = "a test program has no outside")]
+
+mod catch_up;
+mod ending;
+mod follower;
+mod journal;
+mod kills;
+mod play;
+mod refusals;
+mod table;
+mod updates;
