@@ -126,8 +126,7 @@ class Application implements Applied {
   }
 
   private inc(operation: CheckedOperation, target: Target): Previous {
-    const by = operation.value;
-    if (typeof by !== "number") throw new Rejection("NOT_A_NUMBER", "inc adds a number");
+    const by = operation.value as number;
     if (target.kind === "absent") return this.create(operation, target, by);
     const number = valueAt(target);
     if (typeof number !== "number") throw new Rejection("NOT_A_NUMBER", "what stands there is not a number");

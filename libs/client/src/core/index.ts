@@ -5,7 +5,7 @@ export { generateStateHash, validateStateIntegrity } from "./hash.ts";
 export type { JsonArray, JsonObject, JsonPrimitive, JsonValue } from "./json.ts";
 export { fromJsonPatch, type JsonPatchOperation } from "./json-patch.ts";
 export { fromDifference } from "./difference.ts";
-export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export { DEFAULT_LIMITS, NO_LIMITS, type Limits } from "./limits.ts";
 export { checkOperations, parseOperations, type CheckedOperation } from "./operation.ts";
 export { formatPath, parsePath } from "./path.ts";
 export {

@@ -31,3 +31,17 @@ export const DEFAULT_LIMITS: Limits = {
   nodes: 1_000_000,
   comparisons: 5_000_000,
 };
+
+/** For what was accepted before, perhaps under other limits: a replica holds whatever the server holds. */
+export const NO_LIMITS: Limits = {
+  operations: Infinity,
+  pathBytes: Infinity,
+  segmentBytes: Infinity,
+  // Recursion over values is bounded by this.
+  depth: 128,
+  stateBytes: Infinity,
+  stateBsonBytes: Infinity,
+  arrayElements: Infinity,
+  nodes: Infinity,
+  comparisons: Infinity,
+};
