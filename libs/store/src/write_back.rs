@@ -230,7 +230,6 @@ impl WriteBack {
 fn decode_stored(kind: Kind, campaign: &CampaignId, document: &RawDocument) -> Result<StoredEntity, StoreError> {
     let id = document.get_str("_id").map_err(|error| StoreError::corrupt(None, kind.collection(), error.to_string()))?;
     let place = format!("{} {id}", kind.collection());
-    let fields = Fields { document, session: None, place: &place };
     let ours = document.get_str("campaignId").is_ok_and(|of| of == campaign.as_str());
     // What another program keeps in the same collections has no `document`.
     let foreign = !ours || document.get_document("document").is_err();
