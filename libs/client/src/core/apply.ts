@@ -96,12 +96,12 @@ class Application implements Applied {
   }
 
   private set(operation: CheckedOperation, target: Target): Previous {
-    this.checkValue(operation, operation.segments.length);
+    if (target.kind === "absent") return this.create(operation, target, cloneJson(operation.value));
+    if (target.kind === "element" && target.index > target.array.length) throw outOfRange(target.index, target.array.length);
+    this.checkValue(operation.value, operation.segments.length);
     const value = cloneJson(operation.value);
-    if (target.kind === "absent") return this.create(operation, target, value);
     if (target.kind === "key") return { value: this.assign(target.object, target.key, value) };
     const { array, index } = target;
-    if (index > array.length) throw outOfRange(index, array.length);
     if (index === array.length) {
       this.checkRoom(array);
       this.insert(array, index, value);
@@ -137,18 +137,14 @@ class Application implements Applied {
   }
 
   private push(operation: CheckedOperation, target: Target): Previous {
-    this.checkValue(operation, operation.segments.length + 1);
-    const value = cloneJson(operation.value);
-    if (target.kind === "absent") {
-      if (operation.index !== undefined && operation.index > 0) throw outOfRange(operation.index, 0);
-      return this.create(operation, target, [value]);
-    }
-    const array = arrayAt(target);
+    const array = target.kind === "absent" ? [] : arrayAt(target);
     const length = array.length;
     const index = operation.index ?? length;
     if (index > length) throw outOfRange(index, length);
+    if (target.kind === "absent") return this.create(operation, target, [cloneJson(operation.value)]);
+    this.checkValue(operation.value, operation.segments.length + 1);
     this.checkRoom(array);
-    this.insert(array, index, value);
+    this.insert(array, index, cloneJson(operation.value));
     return { length };
   }
 
@@ -174,6 +170,7 @@ class Application implements Applied {
   /** Makes the missing levels around a value and puts them in: one write, seen whole or not at all. */
   private create(operation: CheckedOperation, target: Target & { kind: "absent" }, value: JsonValue): Previous {
     const { object, from } = target;
+    if (from === 0) throw new Rejection("BAD_STRUCTURE", "a state has five keys and no other");
     let made = value;
     for (const segment of operation.segments.slice(from + 1).toReversed()) {
       if (isSelector(segment) || /^[0-9]+$/.test(segment)) {
@@ -181,6 +178,7 @@ class Application implements Applied {
       }
       made = { [segment]: made };
     }
+    this.checkValue(value, operation.segments.length);
     const key = operation.segments[from] as string;
     this.touched.add(object);
     object[key] = made;
@@ -217,7 +215,7 @@ class Application implements Applied {
   }
 
   /** The limits of a value that is put below so many segments. */
-  private checkValue({ value }: CheckedOperation, segments: number): void {
+  private checkValue(value: JsonValue, segments: number): void {
     const { depth, arrayElements } = this.limits;
     const levels = segments + depthOf(value);
     if (levels > depth) throw new Rejection("TOO_DEEP", `the value would reach level ${levels}`, { limit: depth, actual: levels });

@@ -121,8 +121,8 @@ export function anyState(random: Random): JsonObject {
 export function anyOperation(random: Random, state: JsonObject): unknown {
   const segments = anyPath(random, state);
   const target = at(state, segments);
-  const suited = Array.isArray(target) ? ["push", "push", "pull", "pull", "set", "unset"] : typeof target === "number" ? ["inc", "inc", "set", "unset"] : ["set", "set", "unset", "push", "inc", "pull"];
-  const operation = random.chance(97) ? random.pick(suited) : random.pick(["set", "pull", "inc", "push", "replace", "", 5]);
+  const suited = Array.isArray(target) ? ["push", "push", "pull", "pull", "set", "unset"] : typeof target === "number" ? ["inc", "inc", "set", "unset"] : target === undefined ? ["set", "set", "unset", "push", "inc", "pull"] : ["set", "set", "unset"];
+  const operation = random.chance(97) ? random.pick(suited) : random.pick(["set", "pull", "inc", "push", "pull", "inc", "push", "replace", 5]);
   const fields: Record<string, unknown> = { path: anyForm(random, segments), operation };
   if (operation !== "unset" || random.chance(10)) fields["value"] = operandFor(random, operation, target);
   if (operation === "push" && random.chance(30)) fields["index"] = random.below(5);
@@ -145,7 +145,7 @@ function operandFor(random: Random, operation: unknown, target: JsonValue | unde
 function anyPath(random: Random, state: JsonObject): PathSegment[] {
   const segments: PathSegment[] = [];
   let level: JsonValue | undefined = state;
-  while (segments.length === 0 || random.chance(75)) {
+  while (random.chance(segments.length < 2 ? 98 : 65) || segments.length === 0) {
     if (Array.isArray(level)) {
       const selected: JsonValue | undefined = level.length > 0 ? random.pick(level) : undefined;
       const id = typeof selected === "object" && selected !== null && !Array.isArray(selected) ? selected["id"] : undefined;
@@ -163,7 +163,8 @@ function anyPath(random: Random, state: JsonObject): PathSegment[] {
       segments.push(random.chance(1) ? random.pick(["", "$x", "__proto__", "constructor", "a\0"]) : key);
       level = Object.hasOwn(level, key) ? level[key] : undefined;
     } else {
-      if (random.chance(50)) break;
+      // Below a scalar there is mostly nothing to name; below what is missing there may be.
+      if (random.chance(level === undefined ? 60 : 97)) break;
       segments.push(random.chance(90) ? random.pick(KEYS) : { id: random.pick(IDS) });
       level = undefined;
     }
