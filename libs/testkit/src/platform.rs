@@ -37,8 +37,8 @@ pub struct PlatformOptions {
     /// Addresses by which services reach the servers, such as a proxy's; the servers' own where absent.
     pub nats_url: Option<String>,
     pub mongo_uri: Option<String>,
-    /// Release builds of the services.
-    pub release: bool,
+    /// The directory of built service programs. Absent: STATEWARD_BIN_DIR, else they are built now.
+    pub programs: Option<PathBuf>,
     pub database: String,
 }
 
@@ -57,7 +57,7 @@ impl Default for PlatformOptions {
             output: |_| Output::Nowhere,
             nats_url: None,
             mongo_uri: None,
-            release: false,
+            programs: None,
             database: format!("test_{}", random_name()),
         }
     }
@@ -89,10 +89,9 @@ impl Gateway {
 
 impl Platform {
     pub async fn start(options: PlatformOptions) -> anyhow::Result<Self> {
-        let release = options.release;
-        if std::env::var_os("STATEWARD_BIN_DIR").is_none() {
-            let build = move || service::build(&["gateway", "state-authority", "sync-worker"], release);
-            tokio::task::spawn_blocking(build).await??;
+        if options.programs.is_none() && service::built_programs().is_none() {
+            // All at once is faster than one by one.
+            tokio::task::spawn_blocking(|| service::build(&["gateway", "state-authority", "sync-worker"])).await??;
         }
         let mut ports = Ports { next: options.port_base };
         let gateway_ports = (0..options.gateways).map(|_| ports.take()).collect::<anyhow::Result<Vec<_>>>()?;
@@ -176,9 +175,13 @@ impl Platform {
 
     /// A session of a campaign; gives its id.
     pub async fn create_session(&self, campaign: &str, name: &str, gm: &str, participants: &[&str]) -> anyhow::Result<String> {
-        let body = json!({"campaignId": campaign, "name": name, "gameMasterId": gm, "participantIds": participants});
-        let made =
-            http::post(&self.url(), "/api/sessions", Some(&self.admin_token()), &body).await?.success().context("creating the session")?;
+        self.create_session_as(&json!({"campaignId": campaign, "name": name, "gameMasterId": gm, "participantIds": participants})).await
+    }
+
+    /// A session of this description; gives its id.
+    pub async fn create_session_as(&self, session: &Value) -> anyhow::Result<String> {
+        let made = http::post(&self.url(), "/api/sessions", Some(&self.admin_token()), session).await?;
+        let made = made.success().context("creating the session")?;
         let id = made["id"].as_str().or(made["session"]["id"].as_str()).with_context(|| format!("a session has an id: {made}"))?;
         Ok(id.to_owned())
     }
@@ -253,7 +256,7 @@ impl Wiring<'_> {
             // The later one wins: a test's settings stand over ours.
             config: [self.common.clone(), config].concat(),
             admin_port,
-            release: self.options.release,
+            programs: self.options.programs.clone(),
         })
         .await
     }

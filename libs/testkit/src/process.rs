@@ -218,6 +218,33 @@ fn forward(pipe: impl Read + Send + 'static, sink: Arc<dyn Fn(&str) + Send + Syn
     });
 }
 
+/// Runs a command to its end, in a group that ends with this process at the latest.
+pub fn run(command: &mut Command) -> anyhow::Result<std::process::Output> {
+    let child = start_in_group(command)?;
+    let group = child.id();
+    let output = child.wait_with_output();
+    reaper::forget_group(group);
+    Ok(output?)
+}
+
+/// Like `run`, and hands on each line of standard output as it comes.
+pub fn run_with_lines(command: &mut Command, mut line: impl FnMut(&str)) -> anyhow::Result<ExitStatus> {
+    let mut child = start_in_group(command.stdout(Stdio::piped()))?;
+    for text in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n')) {
+        line(&String::from_utf8_lossy(&text?));
+    }
+    let status = child.wait();
+    reaper::forget_group(child.id());
+    Ok(status?)
+}
+
+fn start_in_group(command: &mut Command) -> anyhow::Result<Child> {
+    let program = command.get_program().to_owned();
+    let child = command.process_group(0).stdin(Stdio::null()).spawn().with_context(|| format!("starting {program:?}"))?;
+    reaper::kill_at_exit(child.id());
+    Ok(child)
+}
+
 fn tail(path: &Path) -> io::Result<String> {
     const SHOWN: u64 = 16 * 1024;
     let mut file = File::open(path)?;

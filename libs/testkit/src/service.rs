@@ -1,7 +1,7 @@
 //! One of our own service programs as a process, configured by its environment.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     env,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use crate::{
     http,
     ports::free_port,
-    process::{Output, Process, Spec},
+    process::{self, Output, Process, Spec},
     scratch::Scratch,
     wait::eventually,
 };
@@ -22,7 +22,7 @@ use crate::{
 const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Says where the service programs are; nothing is built then.
+/// Names the directory of built service programs; nothing is built then.
 const BIN_DIR: &str = "STATEWARD_BIN_DIR";
 
 #[derive(Debug, Clone, Default)]
@@ -36,8 +36,8 @@ pub struct ServiceOptions {
     /// A fixed admin port instead of a free one.
     pub admin_port: Option<u16>,
     pub output: Output,
-    /// A release build instead of a development one.
-    pub release: bool,
+    /// The directory of built programs. Absent: STATEWARD_BIN_DIR, else they are built now.
+    pub programs: Option<PathBuf>,
 }
 
 /// Killed on drop. A restart keeps ports and configuration.
@@ -58,8 +58,8 @@ impl Service {
 
     /// Starts it without waiting.
     pub async fn launch(options: ServiceOptions) -> anyhow::Result<Self> {
-        let (folder, release) = (options.service.clone(), options.release);
-        let program = tokio::task::spawn_blocking(move || program(&folder, release)).await??;
+        let (folder, programs) = (options.service.clone(), options.programs);
+        let program = tokio::task::spawn_blocking(move || program(&folder, programs)).await??;
         let admin_port = match options.admin_port {
             Some(port) => port,
             None => free_port()?,
@@ -147,42 +147,46 @@ fn sum_of(metrics: &str, name: &str, labels: &[&str]) -> f64 {
         .sum()
 }
 
-/// The service's program. Built first, so that no test runs yesterday's; once per process.
-fn program(service: &str, release: bool) -> anyhow::Result<PathBuf> {
+/// The service's program. Unless somebody says where it is, it is built first, so that no test runs yesterday's.
+fn program(service: &str, programs: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let file = format!("stateward-{service}");
-    if let Some(directory) = env::var_os(BIN_DIR) {
-        let path = PathBuf::from(directory).join(&file);
-        if !path.is_file() {
-            bail!("{BIN_DIR} names a directory without {file}");
+    let directory = match programs.or_else(built_programs) {
+        Some(directory) => directory,
+        None => {
+            build(&[service])?;
+            target_directory()?.join("debug")
         }
-        return Ok(path);
+    };
+    let path = directory.join(&file);
+    if !path.is_file() {
+        bail!("{} has no {file}", directory.display());
     }
-    build(&[service], release)?;
-    Ok(target_directory()?.join(if release { "release" } else { "debug" }).join(file))
+    Ok(path)
+}
+
+/// Where STATEWARD_BIN_DIR says that programs are built already.
+pub(crate) fn built_programs() -> Option<PathBuf> {
+    env::var_os(BIN_DIR).map(PathBuf::from)
 }
 
 /// Builds services by their folders' names. Those that this process has built already are left alone.
-pub fn build(services: &[&str], release: bool) -> anyhow::Result<()> {
-    static BUILT: Mutex<Option<HashSet<(String, bool)>>> = Mutex::new(None);
+pub fn build(services: &[&str]) -> anyhow::Result<()> {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     // Held while building: whoever else wants the program waits for it.
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let built = built.get_or_insert_default();
-    let missing: Vec<&str> = services.iter().copied().filter(|service| !built.contains(&((*service).to_owned(), release))).collect();
+    let missing: Vec<&str> = services.iter().copied().filter(|service| !built.contains(*service)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--bins"]).current_dir(workspace()).stdin(Stdio::null()).stdout(Stdio::null());
-    if release {
-        cargo.arg("--release");
-    }
+    cargo.args(["build", "--quiet", "--bins"]).current_dir(workspace()).stdout(Stdio::null());
     for service in &missing {
         cargo.args(["--package", &format!("stateward-{service}")]);
     }
-    if !cargo.status().context("running cargo")?.success() {
+    if !process::run(&mut cargo)?.status.success() {
         bail!("building {} failed", missing.join(", "));
     }
-    built.extend(missing.into_iter().map(|service| (service.to_owned(), release)));
+    built.extend(missing.into_iter().map(str::to_owned));
     Ok(())
 }
 

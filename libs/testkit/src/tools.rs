@@ -12,6 +12,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::process;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
     NatsServer,
@@ -155,7 +157,7 @@ fn find_file(directory: &Path, name: &str) -> anyhow::Result<Option<PathBuf>> {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {:?}", command.get_program()))?;
+    let output = process::run(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
     if !output.status.success() {
         bail!("{:?} failed: {}", command.get_program(), String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -1,0 +1,61 @@
+//! Commands of the tools that we call, and words to whoever called us. Standard output is left to results.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, ExitStatus, Stdio},
+};
+
+use anyhow::{Context, bail};
+use testkit::service::workspace;
+
+/// Writes a line to standard error. A reader that has gone is no reason to stop.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A command at the root of the repository.
+pub(crate) fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(workspace());
+    command
+}
+
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), args)
+}
+
+/// Runs to the end; what it prints goes to standard error.
+pub(crate) fn status(command: &mut Command) -> anyhow::Result<ExitStatus> {
+    command.stdout(std::io::stderr());
+    Ok(testkit::process::run(command)?.status)
+}
+
+/// Like `status`, for what must succeed.
+pub(crate) fn must(command: &mut Command) -> anyhow::Result<()> {
+    let status = status(command)?;
+    if !status.success() {
+        bail!("{} failed with {status}", describe(command));
+    }
+    Ok(())
+}
+
+/// Runs to the end and gives what it printed; nothing of it is shown.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let output = testkit::process::run(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    if !output.status.success() {
+        bail!("{} failed: {}", describe(command), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("the output of {}", describe(command)))
+}
+
+fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// A program on the PATH.
+pub(crate) fn on_path(program: &str) -> Option<std::path::PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|directory| directory.join(program)).find(|path| path.is_file())
+}

@@ -1,0 +1,112 @@
+//! The stages of `test`, in their order: what is quick and tells most comes first.
+
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use testkit::service::workspace;
+
+use super::{
+    Part, Stage,
+    count::{Count, in_line},
+};
+use crate::{
+    browser, node,
+    run::{cargo, command, must, say},
+    up,
+};
+
+pub(super) const ALL: &[Stage] = &[
+    Stage { name: "rust: format", part: Part::Rust, run: format },
+    Stage { name: "rust: lints", part: Part::Rust, run: lints },
+    Stage { name: "rust: build", part: Part::Rust, run: build },
+    Stage { name: "rust: tests", part: Part::Rust, run: rust_tests },
+    Stage { name: "node: install", part: Part::Node, run: install },
+    Stage { name: "node: build", part: Part::Node, run: page },
+    Stage { name: "node: lints", part: Part::Node, run: node_lints },
+    Stage { name: "node: types", part: Part::Node, run: types },
+    Stage { name: "node: tests", part: Part::Node, run: node_tests },
+    Stage { name: "system tests", part: Part::System, run: system_tests },
+    Stage { name: "browser test", part: Part::Browser, run: browser_test },
+];
+
+const SYSTEM_TESTS: &str = "stateward-system-tests";
+
+fn check(command: &mut Command) -> anyhow::Result<Count> {
+    must(command).map(|()| Count::default())
+}
+
+fn format() -> anyhow::Result<Count> {
+    check(&mut cargo(&["fmt", "--all", "--check"]))
+}
+
+fn lints() -> anyhow::Result<Count> {
+    check(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn build() -> anyhow::Result<Count> {
+    check(&mut cargo(&["build", "--workspace", "--bins"]))
+}
+
+fn rust_tests() -> anyhow::Result<Count> {
+    count(with_programs(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--exclude", SYSTEM_TESTS])))
+}
+
+fn install() -> anyhow::Result<Count> {
+    node::install().map(|()| Count::default())
+}
+
+fn page() -> anyhow::Result<Count> {
+    node::build_page().map(|_| Count::default())
+}
+
+fn node_lints() -> anyhow::Result<Count> {
+    check(&mut command("npm", &["run", "--silent", "lint"]))
+}
+
+fn types() -> anyhow::Result<Count> {
+    check(&mut command("npm", &["run", "--silent", "typecheck"]))
+}
+
+fn node_tests() -> anyhow::Result<Count> {
+    count(&mut command("npm", &["test", "--silent"]))
+}
+
+fn system_tests() -> anyhow::Result<Count> {
+    build()?;
+    count(with_programs(&mut cargo(&["test", "--no-fail-fast", "--package", SYSTEM_TESTS])))
+}
+
+/// The page in a browser, on a platform that is brought up for it as `up` does.
+fn browser_test() -> anyhow::Result<Count> {
+    let chromium = browser::find()?;
+    node::install()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let running = runtime.block_on(async {
+        let start = up::start(up::for_tests());
+        tokio::time::timeout(up::BUILD_AND_START_DEADLINE, start).await.context("the platform did not come up")?
+    })?;
+    let platform = serde_json::to_string(&running.card)?;
+    let mut test = command("npm", &["run", "--silent", "test:browser"]);
+    let result = count(test.env("STATEWARD_PLATFORM", platform).env("STATEWARD_CHROMIUM", chromium));
+    runtime.block_on(running.platform.stop())?;
+    result
+}
+
+/// Tests run the programs that were just built, and build none themselves.
+fn with_programs(command: &mut Command) -> &mut Command {
+    command.env("STATEWARD_BIN_DIR", workspace().join("target/debug"))
+}
+
+/// Runs a test runner, shows what it prints, and adds up its results. One that reports no test at all has failed.
+fn count(command: &mut Command) -> anyhow::Result<Count> {
+    let mut total = Count::default();
+    let status = testkit::process::run_with_lines(command, |line| {
+        say(line);
+        total += in_line(line).unwrap_or_default();
+    })?;
+    ensure!(total != Count::default(), "the runner reported no test");
+    if !status.success() && total.failed == 0 {
+        bail!("{total}, but the runner ended with {status}");
+    }
+    Ok(total)
+}
