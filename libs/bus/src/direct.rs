@@ -57,6 +57,11 @@ impl Bus {
         self.batch(&self.subjects().resource(stream), &request).await
     }
 
+    /// The newest message that the stream holds of a subject.
+    pub async fn stream_last(&self, stream: &str, subject: &str) -> Result<Option<Stored>, BusError> {
+        self.last_of(&self.subjects().resource(stream), subject).await
+    }
+
     /// From a sequence on, of a stream by its full name.
     pub(crate) async fn run_from(&self, name: &str, subject: &str, sequence: u64, max: usize) -> Result<StoredSlice, BusError> {
         let request = GetRequest {
