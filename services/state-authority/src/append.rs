@@ -1,0 +1,134 @@
+//! One entry onto the end of a session's journal, and everything that follows once it is there: the head moves on, the entry
+//! is published, the snapshot becomes due.
+
+use std::{sync::Arc, time::Duration};
+
+use protocol::{ConnectionId, ErrorBody, update::EntryKind};
+use store::{JournalEntry, StoreError};
+use tokio::time::Instant;
+
+use crate::{
+    commit::Outcome,
+    context::Authority,
+    fail_points,
+    load::Fault,
+    publish::Outgoing,
+    request::Caller,
+    session::{Live, Session},
+    updates,
+};
+
+/// When a session whose commit has no known outcome is loaded again: what landed late is then published.
+const LOOK_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
+
+#[derive(Debug)]
+pub(crate) enum Appended {
+    Committed(Arc<JournalEntry>),
+    /// Another writer has the version. Nothing was changed here.
+    Lost,
+}
+
+/// Why a turn ends without success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What is cached still holds.
+    Refused(ErrorBody),
+    /// What is cached may be wrong, and is dropped.
+    Evict(ErrorBody),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Evict(fault.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(Fault::Store(error).into())
+    }
+}
+
+impl Authority {
+    /// The entry that would follow the head and change nothing but what the caller of this fills in.
+    pub(crate) fn entry(&self, live: &Live, kind: EntryKind, caller: &Caller) -> JournalEntry {
+        JournalEntry {
+            session: live.id.clone(),
+            version: live.head.version.next(),
+            epoch: live.head.epoch.clone(),
+            kind,
+            status: None,
+            update_id: caller.command_id.clone(),
+            digest: String::new(),
+            operations: "[]".to_owned(),
+            previous: None,
+            hash_before: Some(live.head.hash),
+            hash_after: Some(live.head.hash),
+            author: caller.user.clone(),
+            source: updates::source(caller),
+            by: self.instance.clone(),
+            // Time never goes back along a session's journal, whatever the clocks of its writers say.
+            at: self.clock.now_ms().max(live.head.at),
+            game_master_id: None,
+            trace: Some(caller.trace.to_string()),
+        }
+    }
+
+    /// **The commit line.** On anything but success the state is the caller's to put back.
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        live: &mut Live,
+        entry: JournalEntry,
+        origin: Option<ConnectionId>,
+        deadline: Instant,
+    ) -> Result<Appended, Failure> {
+        let encoded = entry.encode();
+        if encoded.size() > self.config.commit.entry_bytes {
+            let refusal = ErrorBody::validation("ENTRY_TOO_LARGE", "the update with its previous values is too large for the journal");
+            return Err(Failure::Refused(refusal.limit(self.config.commit.entry_bytes as u64, encoded.size() as u64)));
+        }
+        let entry = Arc::new(entry);
+        let outcome = if self.config.writes_through() {
+            self.commit_through(session, live, &entry, encoded, deadline).await?
+        } else {
+            self.committer.commit(Arc::clone(&entry), encoded, deadline).await.map_err(Failure::Refused)?
+        };
+        match outcome {
+            Outcome::Committed(entry) => {
+                fail_points::reach(fail_points::AFTER_COMMIT_BEFORE_PUBLISH);
+                live.advance(&entry, self.clock.instant());
+                self.publish(session, Outgoing { entry: Arc::clone(&entry), origin });
+                self.snapshot_becomes_due(session, live);
+                Ok(Appended::Committed(entry))
+            }
+            Outcome::Lost => Ok(Appended::Lost),
+            Outcome::NotHandedOver => {
+                let refusal = ErrorBody::unavailable("DEADLINE", "the update could not be committed in time, and nothing was changed");
+                Err(Failure::Refused(refusal))
+            }
+            Outcome::Unknown => {
+                self.look_again(session);
+                let refusal = ErrorBody::outcome_unknown("COMMIT_UNKNOWN", "whether the update was committed could not be learnt in time");
+                Err(Failure::Evict(refusal))
+            }
+        }
+    }
+
+    /// What may yet land in the journal is published when it has.
+    fn look_again(self: &Arc<Self>, session: &Arc<Session>) {
+        let (authority, session) = (Arc::clone(self), Arc::clone(session));
+        self.lifecycle.spawn_brief("look-again", async move {
+            let began = authority.clock.instant();
+            for after in LOOK_AGAIN_AFTER {
+                tokio::select! {
+                    () = tokio::time::sleep_until(began + after) => {}
+                    () = authority.lifecycle.soft().cancelled() => return,
+                }
+                if let Err(refusal) = authority.take_over(&session).await {
+                    tracing::debug!(session = %session.id, reason = refusal.details.reason, "cannot look at the session again yet");
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,116 @@
+//! Everything that changes a session other than an update: one file per command.
+
+mod campaign;
+mod create;
+mod end;
+mod hand_over;
+mod members;
+mod sync;
+mod turn;
+
+use std::sync::Arc;
+
+use protocol::{
+    Command, Epoch, ErrorBody, SessionId, SessionSummary,
+    command::CommandDone,
+    event::RelayedEvent,
+    session::{CampaignSummary, Member},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use store::{JournalEntry, SessionDocument};
+
+use crate::{context::Authority, decide::Head, load::Fault, request::Caller};
+
+impl Authority {
+    pub(crate) async fn command(
+        self: &Arc<Self>,
+        caller: &Caller,
+        session: &SessionId,
+        command: Command,
+    ) -> Result<CommandDone, ErrorBody> {
+        match command {
+            Command::Create(new) => self.create_session(caller, session, new).await,
+            Command::Read | Command::Leave => self.read_session(caller, session).await,
+            Command::Join => self.join_session(caller, session).await,
+            Command::Start => self.start_session(caller, session).await,
+            Command::Pause { .. } => self.pause_session(caller, session).await,
+            Command::Resume => self.resume_session(caller, session).await,
+            Command::End { force, .. } => self.end_session(caller, session, force).await,
+            Command::AddParticipants { participants } => self.add_participants(caller, session, &participants).await,
+            Command::RemoveParticipants { participants } => self.remove_participants(caller, session, &participants).await,
+            Command::HandOver { game_master_id } => self.hand_over(caller, session, game_master_id).await,
+        }
+    }
+
+    /// The head after whatever the journal has by now.
+    pub(crate) async fn fresh_head(self: &Arc<Self>, id: &SessionId) -> Result<Head, ErrorBody> {
+        let session = self.cache.session(id, self.clock.now_ms());
+        self.in_turn(&session, self.request_deadline(), async |live| {
+            self.catch_up(&session, live).await?;
+            Ok(live.head.clone())
+        })
+        .await
+    }
+
+    /// The answer to a command: the session as it is, and the entry that the command became, if it became one.
+    async fn done(
+        self: &Arc<Self>,
+        document: SessionDocument,
+        head: &Head,
+        entry: Option<&JournalEntry>,
+    ) -> Result<CommandDone, ErrorBody> {
+        let campaign = self.store.campaign(&document.campaign_id).await.map_err(Fault::Store)?;
+        Ok(CommandDone {
+            session: summary(document, campaign.map(|campaign| campaign.name), head),
+            new_version: entry.map(|entry| entry.version),
+            epoch: head.epoch.clone(),
+            timestamp: entry.map_or_else(|| self.clock.now_ms(), |entry| entry.at),
+        })
+    }
+
+    /// As [`Authority::done`], with the document read now.
+    async fn done_now(self: &Arc<Self>, id: &SessionId, head: &Head, entry: Option<&JournalEntry>) -> Result<CommandDone, ErrorBody> {
+        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        self.done(document, head, entry).await
+    }
+
+    /// Sends an event to every connection of a session. It may be lost: what matters is in the journal.
+    pub(crate) async fn tell_session<T: Serialize>(&self, session: &SessionId, event: &str, data: &T) {
+        let written = serde_json::value::to_raw_value(data).and_then(|data: Box<RawValue>| {
+            let relayed = RelayedEvent { event: event.into(), data: &data, except_user: None, only_users: None };
+            serde_json::to_vec(&relayed)
+        });
+        match written {
+            Ok(payload) => {
+                if let Err(error) = self.bus.publish(self.bus.subjects().session_event(session), bus::Headers::new(), payload).await {
+                    tracing::warn!(%session, event, %error, "an event was not sent");
+                }
+            }
+            Err(error) => tracing::error!(%session, event, %error, "an event cannot be written"),
+        }
+    }
+}
+
+fn summary(document: SessionDocument, campaign_name: Option<String>, head: &Head) -> SessionSummary {
+    let member = |user: &protocol::UserId| Member { user_id: user.clone(), name: document.names.get(user).cloned() };
+    SessionSummary {
+        game_master: member(&head.game_master),
+        game_master_id: head.game_master.clone(),
+        participants: document.participant_ids.iter().map(member).collect(),
+        participant_ids: document.participant_ids,
+        campaign: CampaignSummary { id: document.campaign_id.clone(), name: campaign_name },
+        campaign_id: document.campaign_id,
+        status: head.status,
+        frozen: head.frozen.is_some(),
+        epoch: Epoch::clone(&head.epoch),
+        game_state_version: head.version,
+        game_state_hash: Some(head.hash),
+        last_state_update: head.at,
+        scheduled_for: document.scheduled_for,
+        created_at: document.created_at,
+        sync: document.sync.map(|mark| protocol::session::SyncMark { version: mark.version, at: mark.at, error: mark.error }),
+        id: document.id,
+        name: document.name,
+    }
+}

@@ -1,0 +1,98 @@
+//! Campaigns and their documents, let in for sessions to begin with. The gateway never touches MongoDB, so this is the way in.
+
+use std::sync::Arc;
+
+use bus::Message;
+use game_state::{Object, Value};
+use protocol::{
+    CampaignId, ErrorBody,
+    campaign::{Campaign, CampaignCommand, CampaignImport, DocumentCounts, NewCampaign},
+};
+use serde_json::value::RawValue;
+use store::{CampaignDocument, Content, ImportRefused};
+
+use crate::{context::Authority, load::Fault, request::Caller, serve};
+
+impl Authority {
+    /// `campaign.<id>.command`, or `campaign.<id>.import`.
+    pub(crate) async fn campaign(self: &Arc<Self>, message: &Message, import: bool) -> Result<Campaign, ErrorBody> {
+        let id = self.bus.subjects().campaign_of(&message.subject);
+        let id = id.ok_or_else(|| ErrorBody::validation("BAD_SUBJECT", "the subject names no campaign"))?;
+        let caller = Caller::from_headers(&message.headers)?;
+        if import {
+            return self.import_documents(&caller, &id, &message.payload).await;
+        }
+        match serve::read(&message.payload)? {
+            CampaignCommand::Create(new) => self.create_campaign(&caller, &id, new).await,
+            CampaignCommand::Read => self.read_campaign(&caller, &id).await,
+        }
+    }
+
+    async fn create_campaign(&self, caller: &Caller, id: &CampaignId, new: NewCampaign) -> Result<Campaign, ErrorBody> {
+        only_admins(caller)?;
+        let campaign = CampaignDocument {
+            id: id.clone(),
+            name: new.name,
+            game_master_id: new.game_master_id,
+            plugin_data: Value::Object(Object::default()),
+        };
+        if !self.store.insert_campaign(&campaign).await.map_err(Fault::Store)? {
+            // As ids are random, an earlier try of this one.
+            tracing::debug!(campaign = %id, "the campaign exists already");
+        }
+        self.read_campaign(caller, id).await
+    }
+
+    async fn read_campaign(&self, caller: &Caller, id: &CampaignId) -> Result<Campaign, ErrorBody> {
+        let campaign = self.store.campaign(id).await.map_err(Fault::Store)?.ok_or_else(|| not_found(id))?;
+        if !caller.leads(&campaign.game_master_id) {
+            return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may see it"));
+        }
+        let counted = self.store.count_campaign(id).await.map_err(Fault::Store)?;
+        let documents =
+            DocumentCounts { characters: counted.characters, actors: counted.actors, items: counted.items, encounters: counted.encounters };
+        Ok(Campaign { id: campaign.id, name: campaign.name, game_master_id: campaign.game_master_id, documents })
+    }
+
+    async fn import_documents(&self, caller: &Caller, id: &CampaignId, payload: &[u8]) -> Result<Campaign, ErrorBody> {
+        only_admins(caller)?;
+        let import: CampaignImport<'_> = serde_json::from_slice(payload)
+            .map_err(|error| ErrorBody::validation("BAD_MESSAGE", format!("the documents cannot be read: {error}")))?;
+        let values = |kind: &str, documents: &[&RawValue]| {
+            let value = |(index, document): (usize, &&RawValue)| {
+                Value::parse(document.get(), &self.config.limits)
+                    .map_err(|rejection| ErrorBody::from(rejection).path(format!("{kind}.{index}")))
+            };
+            documents.iter().enumerate().map(value).collect::<Result<Vec<_>, _>>()
+        };
+        let content = Content {
+            characters: values("characters", &import.characters)?,
+            actors: values("actors", &import.actors)?,
+            items: values("items", &import.items)?,
+            encounters: values("encounters", &import.encounters)?,
+        };
+        match self.store.import(id, &content).await.map_err(Fault::Store)? {
+            Ok(()) => self.read_campaign(caller, id).await,
+            Err(ImportRefused::NoSuchCampaign) => Err(not_found(id)),
+            Err(refused) => Err(ErrorBody::validation(reason(&refused), refused.to_string())),
+        }
+    }
+}
+
+fn reason(refused: &ImportRefused) -> &'static str {
+    match refused {
+        ImportRefused::NoSuchCampaign => "CAMPAIGN_NOT_FOUND",
+        ImportRefused::NoId { .. } => "NO_ID",
+        ImportRefused::Twice { .. } => "DUPLICATE_ID",
+        ImportRefused::OfAnotherCampaign { .. } => "OTHER_CAMPAIGN",
+        ImportRefused::ActiveEncounters(_) => "TOO_MANY_ACTIVE_ENCOUNTERS",
+    }
+}
+
+fn only_admins(caller: &Caller) -> Result<(), ErrorBody> {
+    if caller.admin { Ok(()) } else { Err(ErrorBody::permission("NOT_ADMIN", "only an admin may let campaigns and documents in")) }
+}
+
+fn not_found(id: &CampaignId) -> ErrorBody {
+    ErrorBody::validation("CAMPAIGN_NOT_FOUND", format!("there is no campaign {id}"))
+}

@@ -1,0 +1,89 @@
+//! A session ends in two steps: `ending` stops the updates, and once the backing documents hold the last state, `ended`.
+
+use std::{sync::Arc, time::Duration};
+
+use game_state::Version;
+use protocol::{
+    ErrorBody, SessionId, SessionStatus,
+    command::CommandDone,
+    sync::{SyncRequested, SyncTrigger},
+    update::EntryKind,
+};
+
+use super::turn::{Turn, wrong_status};
+use crate::{context::Authority, request::Caller};
+
+/// How often the journal is asked whether the session has ended: another instance may have taken the sync-worker's word.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl Authority {
+    /// Answers after `ended`, or at the deadline with the status `ending`. Asked again it is a new try.
+    pub(super) async fn end_session(self: &Arc<Self>, caller: &Caller, id: &SessionId, force: bool) -> Result<CommandDone, ErrorBody> {
+        if force && !caller.admin {
+            return Err(ErrorBody::permission("NOT_ADMIN", "only an admin may end a session without its backing documents").path("force"));
+        }
+        let deadline = self.request_deadline();
+        let (head, ending) = self
+            .append_turn(caller, id, |head| match head.status {
+                SessionStatus::Ended => Ok(Turn::There),
+                _ => Ok(Turn::To(EntryKind::Ending, SessionStatus::Ending)),
+            })
+            .await?;
+        let Some(ending) = ending else { return self.done_now(id, &head, None).await };
+        if force {
+            let (head, ended) = self
+                .append_turn(caller, id, |head| match head.status {
+                    SessionStatus::Ended => Ok(Turn::There),
+                    SessionStatus::Ending => Ok(Turn::To(EntryKind::Ended, SessionStatus::Ended)),
+                    _ => Err(wrong_status(head, "ended by force")),
+                })
+                .await?;
+            // Whatever becomes of the document, the campaign is free.
+            self.store.unset_open_for(id).await.map_err(crate::load::Fault::Store)?;
+            self.close(id).await;
+            return self.done_now(id, &head, ended.as_deref().or(Some(&*ending))).await;
+        }
+        self.mark_for_sync(id, ending.version).await;
+        let mut head = head;
+        while head.status == SessionStatus::Ending && self.clock.instant() + LOOK_EVERY * 2 < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.fresh_head(id).await {
+                Ok(fresh) => head = fresh,
+                // The ending is committed: nothing may fail the request any more.
+                Err(_) => break,
+            }
+        }
+        let mut done = self.done_now(id, &head, Some(&*ending)).await?;
+        done.new_version = Some(head.version);
+        Ok(done)
+    }
+
+    /// Marks work for the sync-worker. Lost, it costs time only: the worker looks for ending sessions by itself.
+    async fn mark_for_sync(&self, id: &SessionId, version: Version) {
+        let work = SyncRequested { session_id: id.clone(), trigger: SyncTrigger::SessionEnd };
+        let published = match serde_json::to_vec(&work) {
+            Ok(payload) => {
+                let message_id = format!("{id}:{version}");
+                let subject = self.bus.subjects().session_sync(id);
+                self.bus
+                    .publish_stream(subject, &message_id, bus::Headers::new(), payload)
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = published {
+            tracing::warn!(session = %id, error, "the work of ending a session was not marked, the sync-worker's own search will find it");
+        }
+    }
+
+    /// After `ended`: the document shows it, and the campaign may open another session. Tried again by the next snapshot.
+    pub(super) async fn close(self: &Arc<Self>, id: &SessionId) {
+        let session = self.cache.session(id, self.clock.now_ms());
+        let written = self.write_snapshot(&session, self.request_deadline()).await;
+        if let Err(refusal) = written {
+            tracing::warn!(session = %id, reason = refusal.details.reason, "the document of an ended session could not be written yet");
+        }
+    }
+}

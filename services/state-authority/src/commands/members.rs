@@ -1,0 +1,69 @@
+//! Who takes part: read, join, add, remove. None of these is an entry: they do not concern the state.
+
+use std::sync::Arc;
+
+use protocol::{ErrorBody, SessionId, UserId, command::CommandDone};
+
+use crate::{context::Authority, load::Fault, request::Caller};
+
+/// Participants of one session.
+const MOST_PARTICIPANTS: usize = 1_000;
+
+impl Authority {
+    pub(super) async fn read_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
+        let head = self.fresh_head(id).await?;
+        let document = self.readable(caller, id, Some(&head.game_master)).await?;
+        self.done(document, &head, None).await
+    }
+
+    /// Who may read may join. What joining adds is the name that the others see.
+    pub(super) async fn join_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
+        let head = self.fresh_head(id).await?;
+        let mut document = self.readable(caller, id, Some(&head.game_master)).await?;
+        let takes_part = caller.user == head.game_master || document.participant_ids.contains(&caller.user);
+        if takes_part && !caller.name.is_empty() && document.names.get(&caller.user) != Some(&caller.name) {
+            self.store.set_name(id, &caller.user, &caller.name).await.map_err(Fault::Store)?;
+            document.names.insert(caller.user.clone(), caller.name.clone());
+        }
+        self.done(document, &head, None).await
+    }
+
+    pub(super) async fn add_participants(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: &SessionId,
+        users: &[UserId],
+    ) -> Result<CommandDone, ErrorBody> {
+        let head = self.fresh_head(id).await?;
+        only_who_leads(caller, &head.game_master)?;
+        let document = self.readable(caller, id, Some(&head.game_master)).await?;
+        let after = document.participant_ids.len() + users.iter().filter(|user| !document.participant_ids.contains(user)).count();
+        if after > MOST_PARTICIPANTS {
+            let refusal = ErrorBody::validation("TOO_MANY_PARTICIPANTS", "the session would have too many participants");
+            return Err(refusal.path("participants").limit(MOST_PARTICIPANTS as u64, after as u64));
+        }
+        let users: Vec<_> = users.iter().map(|user| (user.clone(), None)).collect();
+        self.store.add_participants(id, &users).await.map_err(Fault::Store)?;
+        self.done_now(id, &head, None).await
+    }
+
+    pub(super) async fn remove_participants(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: &SessionId,
+        users: &[UserId],
+    ) -> Result<CommandDone, ErrorBody> {
+        let head = self.fresh_head(id).await?;
+        only_who_leads(caller, &head.game_master)?;
+        self.store.remove_participants(id, users).await.map_err(Fault::Store)?;
+        self.done_now(id, &head, None).await
+    }
+}
+
+fn only_who_leads(caller: &Caller, game_master: &UserId) -> Result<(), ErrorBody> {
+    if caller.leads(game_master) {
+        Ok(())
+    } else {
+        Err(ErrorBody::permission("NOT_GAME_MASTER", "only the game master may change who takes part"))
+    }
+}

@@ -1,0 +1,60 @@
+//! What the sync-worker asks: the document up to date now, and `ended` once the backing documents hold the last state.
+
+use std::sync::Arc;
+
+use bus::Headers;
+use protocol::{
+    ErrorBody, SessionId, SessionStatus,
+    command::CommandDone,
+    sync::{SnapshotDone, Synced},
+    update::EntryKind,
+};
+use store::{EntryKey, JournalEntry};
+
+use crate::{
+    append::{Appended, Failure},
+    context::Authority,
+    request::Caller,
+};
+
+impl Authority {
+    pub(crate) async fn snapshot_now(self: &Arc<Self>, id: &SessionId) -> Result<SnapshotDone, ErrorBody> {
+        let session = self.cache.session(id, self.clock.now_ms());
+        let head = self.fresh_head(id).await?;
+        let document = self.write_snapshot(&session, self.request_deadline()).await?;
+        let document = document.ok_or_else(|| crate::decide::frozen("its document is not written any more"))?;
+        Ok(SnapshotDone { epoch: head.epoch, version: document.version, hash: document.hash })
+    }
+
+    /// The backing documents hold the state of an `ending` entry: `ended` follows it, and nothing else may stand between.
+    pub(crate) async fn synced(self: &Arc<Self>, headers: &Headers, id: &SessionId, synced: Synced) -> Result<CommandDone, ErrorBody> {
+        let deadline = self.request_deadline();
+        let session = self.cache.session(id, self.clock.now_ms());
+        let (head, entry) = self
+            .in_turn(&session, deadline, async |live| {
+                loop {
+                    self.catch_up(&session, live).await?;
+                    let head = &live.head;
+                    if head.status == SessionStatus::Ended && head.epoch == synced.epoch {
+                        return Ok((head.clone(), None));
+                    }
+                    if head.status != SessionStatus::Ending || head.epoch != synced.epoch || head.version != synced.version {
+                        return Err(Failure::Refused(ErrorBody::version_conflict(head.version, Some(head.hash))));
+                    }
+                    // In the name of who ended the session.
+                    let ending = self.store.entries_by_key(&[EntryKey { session: id.clone(), version: synced.version }]).await?;
+                    let mut caller = Caller::platform(headers);
+                    if let Some(ending) = ending.into_iter().next() {
+                        caller.user = ending.author;
+                    }
+                    let entry = JournalEntry { status: Some(SessionStatus::Ended), ..self.entry(live, EntryKind::Ended, &caller) };
+                    if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
+                        return Ok((live.head.clone(), Some(entry)));
+                    }
+                }
+            })
+            .await?;
+        self.close(id).await;
+        self.done_now(id, &head, entry.as_deref()).await
+    }
+}

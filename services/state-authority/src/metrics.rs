@@ -1,0 +1,137 @@
+//! Names, units and labels of this service's metrics.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Answer {
+    /// The request's noun: `update`, `state`, `command`...
+    pub request: &'static str,
+    /// `success`, or the code of the refusal.
+    pub result: &'static str,
+    /// The reason within the code; empty for a success.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Mode {
+    /// `full`: the whole state. `through`: with the entry, in one transaction.
+    pub mode: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Reason {
+    pub reason: &'static str,
+}
+
+#[derive(Clone)]
+pub struct Metrics {
+    /// Requests answered.
+    pub answers: Family<Answer, Counter>,
+    /// Requests refused because too many were in work.
+    pub busy: Counter,
+    /// From an update's arrival to its answer.
+    pub update_seconds: Histogram,
+    /// From handing a batch to MongoDB to its acknowledgement.
+    pub commit_seconds: Histogram,
+    /// Entries in one batch.
+    pub batch_entries: Histogram,
+    /// Entries whose outcome had to be read from the journal, by why.
+    pub settled: Family<Reason, Counter>,
+    /// Tries of a commit after a failure that passes.
+    pub commit_retries: Counter,
+    /// Commits whose outcome was not known at the deadline.
+    pub commits_unknown: Counter,
+    /// Sessions read from MongoDB.
+    pub loads: Counter,
+    /// Entries of other writers read after a cached head.
+    pub caught_up: Counter,
+    /// Sessions in the cache, and the bytes of their states by estimate.
+    pub cached_sessions: Gauge,
+    pub cached_bytes: Gauge,
+    pub evictions: Counter,
+    /// Entries published on the stream.
+    pub published: Counter,
+    /// Publishes that failed and are tried again.
+    pub publish_retries: Counter,
+    /// Times that a session's held entries were dropped, to be read from the journal again.
+    pub publish_from_journal: Counter,
+    /// Bytes of entries held in memory until they are published.
+    pub unpublished_bytes: Gauge,
+    /// Session documents written.
+    pub snapshots: Family<Mode, Counter>,
+    pub snapshot_seconds: Family<Mode, Histogram>,
+    /// Sessions whose document is behind its journal.
+    pub snapshots_due: Gauge,
+    /// Sessions frozen for a fault in what is stored, by where it was found.
+    pub frozen: Family<Reason, Counter>,
+    /// Stored documents verified by the scrubber.
+    pub scrubbed: Counter,
+    /// Sessions taken over from an instance that left.
+    pub swept: Counter,
+}
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let seconds = || exponential_buckets(0.000_25, 2.0, 17);
+        let metrics = Self {
+            answers: Family::default(),
+            busy: Counter::default(),
+            update_seconds: Histogram::new(seconds()),
+            commit_seconds: Histogram::new(seconds()),
+            batch_entries: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            settled: Family::default(),
+            commit_retries: Counter::default(),
+            commits_unknown: Counter::default(),
+            loads: Counter::default(),
+            caught_up: Counter::default(),
+            cached_sessions: Gauge::default(),
+            cached_bytes: Gauge::default(),
+            evictions: Counter::default(),
+            published: Counter::default(),
+            publish_retries: Counter::default(),
+            publish_from_journal: Counter::default(),
+            unpublished_bytes: Gauge::default(),
+            snapshots: Family::default(),
+            snapshot_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 15))),
+            snapshots_due: Gauge::default(),
+            frozen: Family::default(),
+            scrubbed: Counter::default(),
+            swept: Counter::default(),
+        };
+        let registry = registry.sub_registry_with_prefix("stateward_authority");
+        let m = &metrics;
+        registry.register("answers", "Requests answered", m.answers.clone());
+        registry.register("busy", "Requests refused because too many were in work", m.busy.clone());
+        registry.register_with_unit("update", "Arrival to answer of an update", Unit::Seconds, m.update_seconds.clone());
+        registry.register_with_unit("commit", "Batch handed over to acknowledged", Unit::Seconds, m.commit_seconds.clone());
+        registry.register("batch_entries", "Entries in one batch", m.batch_entries.clone());
+        registry.register("settled", "Entries whose outcome was read from the journal", m.settled.clone());
+        registry.register("commit_retries", "Commits tried again", m.commit_retries.clone());
+        registry.register("commits_unknown", "Commits of unknown outcome at the deadline", m.commits_unknown.clone());
+        registry.register("loads", "Sessions read from MongoDB", m.loads.clone());
+        registry.register("caught_up_entries", "Entries of other writers read after a cached head", m.caught_up.clone());
+        registry.register("cached_sessions", "Sessions in the cache", m.cached_sessions.clone());
+        registry.register_with_unit("cached", "States in the cache, by estimate", Unit::Bytes, m.cached_bytes.clone());
+        registry.register("evictions", "Sessions dropped from the cache", m.evictions.clone());
+        registry.register("published", "Entries published", m.published.clone());
+        registry.register("publish_retries", "Publishes tried again", m.publish_retries.clone());
+        registry.register("publish_from_journal", "Times that publishing went on from the journal", m.publish_from_journal.clone());
+        registry.register_with_unit("unpublished", "Entries held until published", Unit::Bytes, m.unpublished_bytes.clone());
+        registry.register("snapshots", "Session documents written", m.snapshots.clone());
+        registry.register_with_unit("snapshot", "Time to write a session document", Unit::Seconds, m.snapshot_seconds.clone());
+        registry.register("snapshots_due", "Session documents behind their journal", m.snapshots_due.clone());
+        registry.register("sessions_frozen", "Sessions frozen", m.frozen.clone());
+        registry.register("scrubbed", "Stored documents verified", m.scrubbed.clone());
+        registry.register("swept", "Sessions taken over from an instance that left", m.swept.clone());
+        metrics
+    }
+}

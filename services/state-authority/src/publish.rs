@@ -1,0 +1,152 @@
+//! What is committed goes out on `session.<id>.updated`: in the order of the journal, one publish in flight per session.
+//!
+//! The journal is the outbox. What was committed here is held in memory to spare a read, within bounds; past them it is
+//! dropped, and the session's publisher goes on from the journal. So a stalled NATS costs neither commits nor memory.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bus::BusError;
+use game_state::Version;
+use protocol::{ConnectionId, subject::STREAM_UPDATES};
+use store::JournalEntry;
+
+use crate::{context::Authority, session::Session};
+
+mod message;
+mod outbox;
+
+pub use outbox::{Outbox, Step};
+
+/// Entries read from the journal at once.
+const PAGE: u32 = 64;
+/// How far back a load publishes what the stream lacks: readers that miss more take the full state.
+const REACH: u64 = 2_048;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A committed entry, with the connection that it came from where that is known.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub entry: Arc<JournalEntry>,
+    pub origin: Option<ConnectionId>,
+}
+
+/// Bytes held over all sessions.
+#[derive(Debug, Default)]
+pub struct HeldBytes(AtomicUsize);
+
+impl HeldBytes {
+    fn add(&self, bytes: usize) -> usize {
+        self.0.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+
+    fn sub(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Authority {
+    /// An entry was committed here.
+    pub fn publish(self: &Arc<Self>, session: &Arc<Session>, outgoing: Outgoing) {
+        let limits = &self.config.publish;
+        let dropped = session.outbox.push(outgoing, limits.held_per_session, limits.held_bytes, &self.held);
+        if dropped {
+            self.metrics.publish_from_journal.inc();
+        }
+        self.metrics.unpublished_bytes.set(self.held.get() as i64);
+        self.run_publisher(session);
+    }
+
+    /// A session was loaded, with its journal's end at `end`: whatever the stream lacks up to there goes out.
+    /// Where the stream knows nothing of the session, everything above `floor` does.
+    pub fn publish_what_is_missing(self: &Arc<Self>, session: &Arc<Session>, floor: Version, end: Version) {
+        session.outbox.loaded(floor, end);
+        self.run_publisher(session);
+    }
+
+    fn run_publisher(self: &Arc<Self>, session: &Arc<Session>) {
+        if session.outbox.begin() {
+            let (authority, session) = (Arc::clone(self), Arc::clone(session));
+            self.lifecycle.spawn_brief("publish", async move { authority.publish_in_order(&session).await });
+        }
+    }
+
+    /// Publishes until nothing is left, however often NATS or MongoDB fail in between; gives up only with the process.
+    async fn publish_in_order(&self, session: &Arc<Session>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let done = match session.outbox.next() {
+                Step::Done => return,
+                Step::AskStream { floor, end } => self.ask_stream(session, floor, end).await,
+                Step::Held(outgoing) => self.publish_one(session, &outgoing).await,
+                Step::Journal { after } => self.publish_page(session, after).await,
+            };
+            match done {
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(reason) => {
+                    self.metrics.publish_retries.inc();
+                    tracing::debug!(session = %session.id, reason, "publishing is held up");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                        () = self.lifecycle.hard().cancelled() => return session.outbox.give_up(),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask_stream(&self, session: &Session, floor: Version, end: Version) -> Result<(), String> {
+        let subject = self.bus.subjects().session_updated(&session.id);
+        let last = self.bus.stream_last(STREAM_UPDATES, &subject).await.map_err(|error| error.to_string())?;
+        // A message of a later version is of another history: one that a restored database does not know.
+        let reached = last.and_then(|last| last.message.headers.version()).filter(|version| *version <= end);
+        let reach = Version::new(end.get().saturating_sub(REACH)).unwrap_or_default();
+        session.outbox.reached(reached.unwrap_or(floor).max(reach), &self.held);
+        Ok(())
+    }
+
+    async fn publish_page(&self, session: &Session, after: Version) -> Result<(), String> {
+        let page = self.store.entries_after(&session.id, after, PAGE).await.map_err(|error| error.to_string())?;
+        if page.is_empty() {
+            // Pruned in between, or not there after all: there is nothing to publish up to where we were told.
+            session.outbox.nothing_left();
+        }
+        for entry in page {
+            self.publish_one(session, &Outgoing { entry: Arc::new(entry), origin: None }).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_one(&self, session: &Session, outgoing: &Outgoing) -> Result<(), String> {
+        let entry = &outgoing.entry;
+        let subject = self.bus.subjects().session_updated(&session.id);
+        let (id, headers) = (message::id(entry), message::headers(outgoing));
+        let payload = message::payload(entry).map_err(|error| error.to_string())?;
+        let timeout = Duration::from_millis(self.config.publish.ack_timeout_ms);
+        match tokio::time::timeout(timeout, self.bus.publish_stream(subject, &id, headers, payload)).await {
+            Ok(Ok(_)) => {
+                self.metrics.published.inc();
+                session.outbox.published(entry.version, &self.held);
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                if matches!(error, BusError::NoStream { .. }) {
+                    // The stream is derived: where it has vanished, it is made anew.
+                    let _ = self.bus.ensure_streams().await;
+                }
+                Err(error.to_string())
+            }
+            Err(_) => Err("the stream did not acknowledge in time".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! An entry as every gateway and replica receives it.
+
+use bus::Headers;
+use bytes::Bytes;
+use protocol::{
+    headers as name,
+    update::{EntryKind, StateUpdateBroadcast},
+};
+use serde_json::value::RawValue;
+use store::JournalEntry;
+
+use super::Outgoing;
+
+/// The stream drops a second message of the same id.
+pub(super) fn id(entry: &JournalEntry) -> String {
+    format!("{}:{}:{}", entry.session, entry.epoch, entry.version)
+}
+
+pub(super) fn headers(outgoing: &Outgoing) -> Headers {
+    let entry = &outgoing.entry;
+    let mut headers = Headers::new()
+        .with(name::EPOCH, entry.epoch.as_str())
+        .with(name::VERSION, entry.version.to_string())
+        .with(name::KIND, entry.kind.as_str())
+        .with(name::UPDATE, entry.update_id.as_str())
+        .with(name::DIGEST, &entry.digest);
+    if let Some(hash) = &entry.hash_after {
+        headers.set_hash(hash);
+    }
+    if let Some(hash) = &entry.hash_before {
+        headers.set_hash_before(hash);
+    }
+    if let Some(connection) = &outgoing.origin {
+        headers.set_connection(connection);
+    }
+    if let Some(trace) = &entry.trace {
+        headers.set_trace_parent(trace);
+    }
+    headers
+}
+
+/// The bytes that gateways put into a frame as they are.
+pub(super) fn payload(entry: &JournalEntry) -> Result<Bytes, serde_json::Error> {
+    let operations: &RawValue = serde_json::from_str(&entry.operations)?;
+    let is_update = entry.kind == EntryKind::Update;
+    let broadcast = StateUpdateBroadcast {
+        session_id: entry.session.clone(),
+        operations,
+        new_version: entry.version,
+        expected_hash: entry.hash_after,
+        epoch: entry.epoch.clone(),
+        timestamp: entry.at,
+        source: entry.source,
+        update_id: entry.update_id.clone(),
+        kind: entry.kind,
+        status: entry.status,
+        by: (!is_update).then(|| entry.author.clone()),
+        game_master_id: entry.game_master_id.clone(),
+    };
+    serde_json::to_vec(&broadcast).map(Bytes::from)
+}

@@ -1,0 +1,34 @@
+//! What leaves the authority: the full state, the history, the heads. Each is read after the cached head first, so that no
+//! instance ever answers with less than was acknowledged before it was asked.
+
+mod heads;
+mod history;
+mod state;
+
+pub use state::StateAnswer;
+
+use std::sync::Arc;
+
+use protocol::{ErrorBody, SessionId, UserId};
+use store::SessionDocument;
+
+use crate::{context::Authority, load::Fault, request::Caller};
+
+impl Authority {
+    /// The session's document, for a caller who takes part. `game_master`: of the head, where it is known to be newer.
+    pub(crate) async fn readable(
+        self: &Arc<Self>,
+        caller: &Caller,
+        session: &SessionId,
+        game_master: Option<&UserId>,
+    ) -> Result<SessionDocument, ErrorBody> {
+        let document = self.store.session(session).await.map_err(Fault::Store)?;
+        let document = document.ok_or_else(|| ErrorBody::session_not_found(session))?;
+        let takes_part = caller.leads(game_master.unwrap_or(&document.game_master_id)) || document.participant_ids.contains(&caller.user);
+        if takes_part {
+            Ok(document)
+        } else {
+            Err(ErrorBody::permission("NOT_A_PARTICIPANT", "only those who take part may see the session"))
+        }
+    }
+}

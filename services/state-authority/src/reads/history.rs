@@ -1,0 +1,103 @@
+//! `session.<id>.history`: entries of the journal since a version, as many as one answer may hold.
+
+use std::sync::Arc;
+
+use game_state::Version;
+use protocol::{
+    ErrorBody, SessionId,
+    history::{History, HistoryEntry, HistoryRequest},
+};
+use serde_json::value::RawValue;
+use store::JournalEntry;
+use tokio::time::Instant;
+
+use crate::{context::Authority, load::Fault, request::Caller};
+
+/// Entries in one answer, whatever the caller asks for.
+const MOST_ENTRIES: u32 = 2_000;
+/// Entries read from the journal at once.
+const PAGE: u32 = 256;
+
+impl Authority {
+    pub(crate) async fn history(
+        self: &Arc<Self>,
+        caller: Option<&Caller>,
+        id: &SessionId,
+        request: &HistoryRequest,
+        deadline: Instant,
+    ) -> Result<History, ErrorBody> {
+        let session = self.cache.session(id, self.clock.now_ms());
+        let head = self
+            .in_turn(&session, deadline, async |live| {
+                self.catch_up(&session, live).await?;
+                Ok(live.head.clone())
+            })
+            .await?;
+        if let Some(caller) = caller {
+            self.readable(caller, id, Some(&head.game_master)).await?;
+        }
+        if request.with_previous && !caller.is_some_and(|caller| caller.leads(&head.game_master)) {
+            return Err(
+                ErrorBody::permission("NOT_GAME_MASTER", "only the game master may see what an update replaced").path("withPrevious")
+            );
+        }
+        let oldest = self.store.oldest_entry(id).await.map_err(Fault::Store)?;
+        let mut entries = Vec::new();
+        let (mut after, mut bytes) = (request.since, 0);
+        let most = request.limit.min(MOST_ENTRIES) as usize;
+        'answer: while after < head.version && entries.len() < most {
+            let page = self.store.entries_after(id, after, PAGE).await.map_err(Fault::Store)?;
+            let last = page.len() < PAGE as usize;
+            for entry in page {
+                // What came after the head was read belongs to the next answer.
+                if entry.version > head.version || entries.len() == most {
+                    break 'answer;
+                }
+                after = entry.version;
+                let entry = readable_entry(entry, request.with_previous)?;
+                bytes += entry.operations.get().len() + entry.previous.as_ref().map_or(0, |previous| previous.get().len());
+                if bytes > self.config.requests.history_bytes && !entries.is_empty() {
+                    break 'answer;
+                }
+                entries.push(entry);
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(History {
+            session_id: id.clone(),
+            epoch: head.epoch,
+            head_version: head.version,
+            head_hash: Some(head.hash),
+            oldest_version: oldest.map_or(Version::ZERO, |entry| entry.version),
+            entries,
+        })
+    }
+}
+
+fn readable_entry(entry: JournalEntry, with_previous: bool) -> Result<HistoryEntry, ErrorBody> {
+    let raw = |text: String| {
+        RawValue::from_string(text).map_err(|error| {
+            tracing::error!(session = %entry.session, version = %entry.version, %error, "an entry of the journal is not JSON");
+            crate::decide::frozen("an entry of the journal cannot be read")
+        })
+    };
+    let previous = entry.previous.filter(|_| with_previous).map(raw).transpose()?;
+    Ok(HistoryEntry {
+        version: entry.version,
+        epoch: entry.epoch,
+        kind: entry.kind,
+        status: entry.status,
+        update_id: entry.update_id,
+        digest: entry.digest,
+        operations: raw(entry.operations)?,
+        hash_before: entry.hash_before,
+        hash_after: entry.hash_after,
+        author: entry.author,
+        source: entry.source,
+        at: entry.at,
+        game_master_id: entry.game_master_id,
+        previous,
+    })
+}

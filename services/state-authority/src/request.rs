@@ -1,0 +1,57 @@
+//! Who asks, as the headers of a request say. They are trusted because only the gateway's NATS user may publish where they are read.
+
+use bus::Headers;
+use protocol::{ConnectionId, ErrorBody, UpdateId, UserId};
+use service_kit::{TraceContext, random_id};
+
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub user: UserId,
+    pub name: String,
+    pub admin: bool,
+    pub system: bool,
+    /// The connection that the request came from: its answer and its broadcast meet there.
+    pub connection: Option<ConnectionId>,
+    /// How often this request was handed to an authority before.
+    pub delivery: u32,
+    pub trace: TraceContext,
+    /// The id of the entry that a command of this caller becomes.
+    pub command_id: UpdateId,
+}
+
+impl Caller {
+    pub fn from_headers(headers: &Headers) -> Result<Self, ErrorBody> {
+        let identity = headers
+            .identity()
+            .ok_or_else(|| ErrorBody::permission("NO_IDENTITY", "the request does not say on whose behalf it is made"))?;
+        Ok(Self { user: identity.user, name: identity.name, admin: identity.admin, system: identity.system, ..Self::platform(headers) })
+    }
+
+    /// The platform itself, on nobody's behalf: what the sync-worker asks.
+    pub fn platform(headers: &Headers) -> Self {
+        Self {
+            user: platform(),
+            name: String::new(),
+            admin: false,
+            system: true,
+            connection: headers.connection(),
+            delivery: headers.delivery(),
+            trace: TraceContext::parse_or_new(headers.trace_parent()).child(),
+            command_id: headers.update().unwrap_or_else(fresh_id),
+        }
+    }
+
+    /// Whether the caller may do what the game master may.
+    pub fn leads(&self, game_master: &UserId) -> bool {
+        self.admin || self.system || self.user == *game_master
+    }
+}
+
+/// The author of entries that nobody asked for.
+pub fn platform() -> UserId {
+    "platform".parse().expect("letters are an id")
+}
+
+pub fn fresh_id() -> UpdateId {
+    random_id().parse().expect("a random id is 22 characters of base64url")
+}

@@ -1,0 +1,103 @@
+//! One session in memory: a lock that makes what concerns it run one after another, and under it the cached head and state.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use game_state::{GameState, StateHash, Version};
+use protocol::{ErrorBody, SessionId};
+use store::JournalEntry;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::Instant,
+};
+
+use crate::{decide::Head, publish::Outbox};
+
+pub struct Session {
+    pub id: SessionId,
+    /// Fair: who asks first has its turn first. Empty when nothing is cached.
+    slot: Mutex<Option<Live>>,
+    /// What is committed and not yet published. Has its own lock: publishing never waits for the session's turn.
+    pub outbox: Outbox,
+    touched_ms: AtomicU64,
+    bytes: AtomicUsize,
+}
+
+/// What is cached of a session.
+pub struct Live {
+    pub id: SessionId,
+    pub head: Head,
+    pub state: GameState,
+    /// When a read or a commit of ours last showed that `head` is the end of the journal.
+    pub confirmed_at: Instant,
+    /// What the session document is known to show.
+    pub document: Document,
+    /// Since when the document is behind `head`.
+    pub behind_since: Option<Instant>,
+}
+
+/// The pair by which the next snapshot finds the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Document {
+    pub version: Version,
+    pub hash: StateHash,
+}
+
+impl Live {
+    /// The head moves on to an entry that is surely in the journal. The state is the caller's matter.
+    pub fn advance(&mut self, entry: &JournalEntry, now: Instant) {
+        self.head.follow(entry);
+        self.confirmed_at = now;
+    }
+
+    /// How many entries the document is behind.
+    pub fn lag(&self) -> u64 {
+        self.head.version.get().saturating_sub(self.document.version.get())
+    }
+
+    pub fn is_confirmed(&self, within: Duration) -> bool {
+        self.confirmed_at.elapsed() < within
+    }
+}
+
+pub type Turn<'a> = MutexGuard<'a, Option<Live>>;
+
+impl Session {
+    pub fn new(id: SessionId) -> Arc<Self> {
+        Arc::new(Self { outbox: Outbox::default(), id, slot: Mutex::new(None), touched_ms: AtomicU64::new(0), bytes: AtomicUsize::new(0) })
+    }
+
+    /// Waits for its turn. At the deadline nothing has happened.
+    pub async fn turn(&self, deadline: Instant) -> Result<Turn<'_>, ErrorBody> {
+        tokio::time::timeout_at(deadline, self.slot.lock())
+            .await
+            .map_err(|_| ErrorBody::unavailable("DEADLINE", "the session did not come to this request in time"))
+    }
+
+    /// Its turn at once, or not at all.
+    pub fn try_turn(&self) -> Option<Turn<'_>> {
+        self.slot.try_lock().ok()
+    }
+
+    pub fn touch(&self, now_ms: u64) {
+        self.touched_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    pub fn touched_ms(&self) -> u64 {
+        self.touched_ms.load(Ordering::Relaxed)
+    }
+
+    /// Notes what the cached state takes in memory; gives what it took before.
+    pub fn set_bytes(&self, bytes: usize) -> usize {
+        self.bytes.swap(bytes, Ordering::Relaxed)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,274 @@
+//! The session document follows its journal: after so many entries or so much time, at a bounded rate, and never in an update's way.
+//!
+//! The state is captured under the session's lock, which shares it without a copy; converting and writing it happens outside.
+//! The write finds the document by epoch, version and hash. A miss means that somebody else wrote it: another instance, which
+//! is well, or a hand that should not have, which freezes the session.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use game_state::CanonicalState;
+use protocol::{ErrorBody, SessionId};
+use store::{SessionHead, Snapshot, SnapshotResult};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
+
+use crate::{
+    append::Failure,
+    config::millis,
+    context::Authority,
+    decide::Head,
+    load::Fault,
+    metrics::Mode,
+    session::{Document, Live, Session},
+};
+
+const FULL: Mode = Mode { mode: "full" };
+/// After a failure that passes.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Which documents are due, and when. Bounded by the sessions in the cache: each stands in it at most once.
+#[derive(Default)]
+pub struct Schedule {
+    due: Mutex<Due>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Due {
+    order: BTreeSet<(Instant, SessionId)>,
+    sessions: HashMap<SessionId, (Instant, Arc<Session>)>,
+}
+
+impl Schedule {
+    /// Makes a session due at `at`, unless it is due earlier already.
+    fn put(&self, session: &Arc<Session>, at: Instant) {
+        let mut due = self.due();
+        if let Some((earlier, _)) = due.sessions.get(&session.id) {
+            if *earlier <= at {
+                return;
+            }
+            let stale = (*earlier, session.id.clone());
+            due.order.remove(&stale);
+        }
+        due.order.insert((at, session.id.clone()));
+        due.sessions.insert(session.id.clone(), (at, Arc::clone(session)));
+        drop(due);
+        self.changed.notify_one();
+    }
+
+    fn take(&self, now: Instant) -> Result<Arc<Session>, Option<Instant>> {
+        let mut due = self.due();
+        match due.order.first() {
+            None => Err(None),
+            Some((at, _)) if *at > now => Err(Some(*at)),
+            Some(_) => {
+                let first = due.order.pop_first();
+                first.and_then(|(_, id)| due.sessions.remove(&id)).map(|(_, session)| session).ok_or(None)
+            }
+        }
+    }
+
+    fn take_all(&self) -> Vec<Arc<Session>> {
+        let due = std::mem::take(&mut *self.due());
+        due.sessions.into_values().map(|(_, session)| session).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.due().sessions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    async fn next(&self, clock: &service_kit::Clock) -> Arc<Session> {
+        loop {
+            match self.take(clock.instant()) {
+                Ok(session) => return session,
+                Err(Some(at)) => {
+                    tokio::select! { () = tokio::time::sleep_until(at) => {}, () = self.changed.notified() => {} }
+                }
+                Err(None) => self.changed.notified().await,
+            }
+        }
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authority {
+    /// The head has moved, or was found ahead of the document.
+    pub(crate) fn snapshot_becomes_due(&self, session: &Arc<Session>, live: &mut Live) {
+        let lag = live.lag();
+        if lag == 0 {
+            live.behind_since = None;
+            return;
+        }
+        let now = self.clock.instant();
+        let since = *live.behind_since.get_or_insert(now);
+        if lag >= self.config.snapshot.updates {
+            self.schedule.put(session, now);
+        } else if since == now {
+            self.schedule.put(session, now + millis(self.config.snapshot.interval_ms));
+        }
+    }
+
+    /// Writes what is due until shutdown. What is due then is for [`Authority::write_all_snapshots`].
+    pub(crate) async fn run_snapshots(self: Arc<Self>) {
+        let places = Arc::new(Semaphore::new(self.config.snapshot.at_once));
+        let pace = Duration::from_secs(1) / self.config.snapshot.per_second;
+        let mut next_start = self.clock.instant();
+        loop {
+            let due = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                tokio::time::sleep_until(next_start).await;
+                (self.schedule.next(&self.clock).await, place)
+            };
+            let (session, place) = tokio::select! {
+                due = due => due,
+                () = self.lifecycle.soft().cancelled() => return,
+            };
+            next_start = next_start.max(self.clock.instant()) + pace;
+            self.metrics.snapshots_due.set(self.schedule.len() as i64);
+            let authority = Arc::clone(&self);
+            self.lifecycle.spawn_brief("snapshot", async move {
+                let _place = place;
+                authority.write_due_snapshot(&session).await;
+            });
+        }
+    }
+
+    async fn write_due_snapshot(self: &Arc<Self>, session: &Arc<Session>) {
+        let deadline = self.clock.instant() + millis(self.config.commit.deadline_ms);
+        if let Err(refusal) = self.write_snapshot(session, deadline).await
+            && refusal.retryable
+        {
+            self.schedule.put(session, self.clock.instant() + AGAIN_AFTER);
+        }
+    }
+
+    /// At shutdown: every document that is behind, within the time that is left.
+    pub(crate) async fn write_all_snapshots(self: &Arc<Self>) {
+        use futures_util::{StreamExt, stream};
+        let due = self.schedule.take_all();
+        tracing::info!(sessions = due.len(), "writing the session documents that are behind");
+        let writing = stream::iter(due).for_each_concurrent(8, |session| async move { self.write_due_snapshot(&session).await });
+        tokio::select! {
+            () = writing => {}
+            () = self.lifecycle.hard().cancelled() => {}
+        }
+    }
+
+    /// Brings a session's document up to its head, and says where it stands then.
+    pub(crate) async fn write_snapshot(self: &Arc<Self>, session: &Arc<Session>, deadline: Instant) -> Result<Option<Document>, ErrorBody> {
+        loop {
+            let captured = self.in_turn(session, deadline, async |live| Ok(capture(live))).await?;
+            let (head, from, state) = match captured {
+                Captured::UpToDate(document) => return Ok(Some(document)),
+                Captured::Frozen => return Ok(None),
+                Captured::Behind { head, from, state } => (head, from, state),
+            };
+            let began = self.clock.instant();
+            let snapshot = snapshot(&session.id, &head, from, &state);
+            match self.store.write_snapshot(&snapshot).await.map_err(Fault::Store)? {
+                SnapshotResult::Written => {
+                    self.metrics.snapshots.get_or_create(&FULL).inc();
+                    self.metrics.snapshot_seconds.get_or_create(&FULL).observe(began.elapsed().as_secs_f64());
+                    let document = Document { version: head.version, hash: head.hash };
+                    self.in_turn(session, deadline, async |live| {
+                        self.document_stands_at(session, live, document);
+                        Ok(())
+                    })
+                    .await?;
+                    return Ok(Some(document));
+                }
+                SnapshotResult::FilterMissed(found) => {
+                    if !self.explain_miss(session, found, deadline).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+            if self.clock.instant() >= deadline {
+                return Err(ErrorBody::unavailable("DEADLINE", "the session document could not be written in time"));
+            }
+        }
+    }
+
+    fn document_stands_at(&self, session: &Arc<Session>, live: &mut Live, document: Document) {
+        if live.document.version < document.version {
+            live.document = document;
+            live.behind_since = None;
+            self.snapshot_becomes_due(session, live);
+        }
+    }
+
+    /// The document is not where it was left. On the chain it was another instance; anything else freezes the session.
+    /// Says whether there is still something to write.
+    async fn explain_miss(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        found: Option<SessionHead>,
+        deadline: Instant,
+    ) -> Result<bool, ErrorBody> {
+        self.in_turn(session, deadline, async |live| {
+            let Some(found) = found else { return Err(Failure::from(Fault::NoSuchSession(session.id.clone()))) };
+            self.catch_up(session, live).await?;
+            if found.epoch != live.head.epoch {
+                // A repair elsewhere: what is cached is of another history.
+                *live = self.load(session).await?;
+                return Ok(true);
+            }
+            if found.version <= live.head.version && self.store.stands_on_chain(&session.id, &found).await? {
+                live.document = Document { version: found.version, hash: found.hash };
+                live.behind_since = None;
+                self.snapshot_becomes_due(session, live);
+                return Ok(live.lag() > 0);
+            }
+            let reason = format!("the session document at version {} is not on the journal's chain", found.version);
+            self.freeze_live(session, live, "snapshot", &reason).await;
+            Ok(false)
+        })
+        .await
+    }
+}
+
+enum Captured {
+    UpToDate(Document),
+    Frozen,
+    Behind { head: Head, from: Document, state: CanonicalState },
+}
+
+fn capture(live: &mut Live) -> Captured {
+    if live.head.frozen.is_some() {
+        // The document is evidence now.
+        return Captured::Frozen;
+    }
+    if live.lag() == 0 {
+        return Captured::UpToDate(live.document);
+    }
+    Captured::Behind { head: live.head.clone(), from: live.document, state: live.state.canonical() }
+}
+
+/// The document as it should be at `head`, to be written where it stands now.
+pub(crate) fn snapshot<'a>(id: &'a SessionId, head: &'a Head, from: Document, state: &'a CanonicalState) -> Snapshot<'a> {
+    Snapshot {
+        id,
+        epoch: &head.epoch,
+        from: (from.version, from.hash),
+        new_epoch: None,
+        to: head.version,
+        hash: head.hash,
+        at: head.at,
+        status: head.status,
+        game_master_id: &head.game_master,
+        state,
+    }
+}

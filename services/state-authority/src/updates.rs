@@ -1,0 +1,154 @@
+//! One update: decide, apply, commit, answer. Steps 3 to 6 of the walk in the crate's documentation.
+
+use std::sync::Arc;
+
+use game_state::Operations;
+use protocol::{
+    ErrorBody, ErrorCode, Outcome, SessionId,
+    update::{EntryKind, StateUpdate, UpdateAccepted, UpdateSource},
+};
+use store::JournalEntry;
+use tokio::time::Instant;
+
+use crate::{
+    append::{Appended, Failure},
+    context::Authority,
+    decide::{self, Claim, Place},
+    fail_points,
+    request::Caller,
+    session::{Live, Session},
+};
+
+impl Authority {
+    /// `addressed`: the session that the subject names, where it names one.
+    pub(crate) async fn update(
+        self: &Arc<Self>,
+        caller: &Caller,
+        addressed: Option<&SessionId>,
+        payload: &[u8],
+        deadline: Instant,
+    ) -> Result<UpdateAccepted, ErrorBody> {
+        let update = read(payload, addressed)?;
+        let operations = Operations::parse(update.operations.get(), &self.config.limits)?;
+        let claim =
+            Claim { id: &update.id, base: update.version, epoch: update.epoch.as_ref(), digest: operations.digest().to_string(), caller };
+        let session = self.cache.session(&update.session_id, self.clock.now_ms());
+        let answer = self
+            .in_turn(&session, deadline, async |live| self.decide_and_commit(&session, live, &claim, &operations, deadline).await)
+            .await;
+        if fail_points::is_set(fail_points::AFTER_PUBLISH_BEFORE_REPLY) && answer.is_ok() {
+            session.outbox.idle().await;
+            fail_points::reach(fail_points::AFTER_PUBLISH_BEFORE_REPLY);
+        }
+        answer.map_err(|refusal| of_this_delivery(refusal, caller))
+    }
+
+    async fn decide_and_commit(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        live: &mut Live,
+        claim: &Claim<'_>,
+        operations: &Operations,
+        deadline: Instant,
+    ) -> Result<UpdateAccepted, Failure> {
+        // Whether the journal above the cached head was read in this turn: a refusal may rest on nothing less.
+        let mut fresh = false;
+        loop {
+            if claim.base != live.head.version {
+                if let Some(first) = self.find_place(session, live, claim).await? {
+                    return Ok(first);
+                }
+                fresh = true;
+            }
+            let decided = decide::admit(&live.head, claim)
+                .and_then(|()| live.state.apply(operations, &self.config.limits).map_err(ErrorBody::from))
+                .map(|applied| (self.update_entry(live, claim, &applied), applied));
+            let (entry, applied) = match decided {
+                Ok(decided) => decided,
+                Err(refusal) if fresh => return Err(Failure::Refused(refusal)),
+                Err(_) => {
+                    self.catch_up(session, live).await?;
+                    fresh = true;
+                    continue;
+                }
+            };
+            match self.append(session, live, entry, claim.caller.connection.clone(), deadline).await {
+                Ok(Appended::Committed(entry)) => return Ok(decide::accepted(&entry)),
+                Ok(Appended::Lost) => {
+                    live.state.put_back(applied.undo);
+                    self.catch_up(session, live).await?;
+                    fresh = true;
+                }
+                Err(failure) => {
+                    live.state.put_back(applied.undo);
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    /// The base is not the cached head: a re-send, a writer elsewhere, or a mistake. Gives the first result of a re-send;
+    /// else leaves the head caught up, for the decision to be made on it.
+    async fn find_place(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        live: &mut Live,
+        claim: &Claim<'_>,
+    ) -> Result<Option<UpdateAccepted>, Failure> {
+        self.catch_up(session, live).await?;
+        if claim.base > live.head.version && self.store.entry_linearizable(&session.id, claim.base).await?.is_some() {
+            self.catch_up(session, live).await?;
+        }
+        if claim.base >= live.head.version {
+            return Ok(None);
+        }
+        let next = self.store.entries_by_key(&[store::EntryKey { session: session.id.clone(), version: claim.base.next() }]).await?;
+        match next.first().map(|entry| decide::judge_place(claim, entry)) {
+            Some(Place::SameUpdate(first)) => Ok(Some(first)),
+            Some(Place::IdReused(refusal)) => Err(Failure::Refused(refusal)),
+            Some(Place::Taken) => Ok(None),
+            None => Err(Failure::Refused(decide::pruned(&live.head, claim))),
+        }
+    }
+
+    fn update_entry(&self, live: &Live, claim: &Claim<'_>, applied: &game_state::Applied) -> JournalEntry {
+        JournalEntry {
+            operations: applied.resolved.to_json(),
+            previous: Some(game_state::previous_to_json(&applied.previous)),
+            hash_after: Some(applied.hash),
+            update_id: claim.id.clone(),
+            digest: claim.digest.clone(),
+            ..self.entry(live, EntryKind::Update, claim.caller)
+        }
+    }
+}
+
+/// Checks what the gateway checked before, as nothing else vouches for it.
+fn read<'a>(payload: &'a [u8], addressed: Option<&SessionId>) -> Result<StateUpdate<'a>, ErrorBody> {
+    let update: StateUpdate<'a> = serde_json::from_slice(payload)
+        .map_err(|error| not_applied(ErrorBody::validation("BAD_MESSAGE", format!("the update cannot be read: {error}"))))?;
+    if addressed.is_some_and(|session| *session != update.session_id) {
+        return Err(not_applied(
+            ErrorBody::validation("OTHER_SESSION", "the update is for another session than its subject").path("sessionId"),
+        ));
+    }
+    Ok(update)
+}
+
+fn not_applied(mut refusal: ErrorBody) -> ErrorBody {
+    refusal.outcome = Some(Outcome::NotApplied);
+    refusal
+}
+
+/// `not_applied` speaks of one delivery: where the update was handed to an authority before, that one may yet be committed.
+pub(crate) fn of_this_delivery(mut refusal: ErrorBody, caller: &Caller) -> ErrorBody {
+    if caller.delivery > 0 && refusal.code == ErrorCode::TransactionFailed {
+        refusal.outcome = Some(Outcome::Unknown);
+    }
+    refusal
+}
+
+/// The source of an update is what the caller's credentials say.
+pub(crate) fn source(caller: &Caller) -> UpdateSource {
+    if caller.system { UpdateSource::System } else { UpdateSource::Gm }
+}
