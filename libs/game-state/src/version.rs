@@ -37,6 +37,12 @@ impl Version {
         Self(self.0 + 1)
     }
 
+    /// The version after what a text says, leniently: nothing, or what is no version, counts as 0. For tools; updates are read strictly.
+    #[must_use]
+    pub fn increment(current: Option<&str>) -> Self {
+        current.and_then(|text| text.parse().ok()).unwrap_or(Self::ZERO).next()
+    }
+
     /// Whether `incoming` is exactly the version after `self`: what a replica asks of a broadcast's `newVersion`.
     pub fn is_valid_next(self, incoming: Version) -> bool {
         self.0 + 1 == incoming.0
