@@ -1,1 +1,9 @@
-fn main() {}
+//! The gateway's process.
+
+use std::process::ExitCode;
+
+use gateway::service;
+
+fn main() -> ExitCode {
+    service_kit::main("gateway", env!("CARGO_PKG_VERSION"), service::start)
+}

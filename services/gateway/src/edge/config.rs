@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EdgeConfig {
     /// Origins that browsers may connect from, exactly as they send them; `*` allows every origin.
     /// A request without an Origin does not come from a page and passes; whether it may use a cookie is the handler's to say.

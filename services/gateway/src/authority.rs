@@ -1,0 +1,214 @@
+//! The state-authority as the gateway sees it: what is asked of it on NATS, and what its silence means.
+
+mod instances;
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{Bus, Message, RequestError};
+use bytes::Bytes;
+use game_state::Version;
+use protocol::{
+    Ack, CampaignId, Command, Epoch, ErrorBody, Identity, Outcome, Position, SessionId, SessionStatus,
+    campaign::{Campaign, CampaignCommand},
+    command::CommandDone,
+    heads::{Heads, HeadsRequest, SessionPosition},
+    history::{History, HistoryRequest},
+    identity::SCOPE_SYSTEM,
+    position::Head,
+    state::StateRequest,
+    update::UpdateAccepted,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use service_kit::TraceContext;
+
+pub use instances::Instances;
+
+use crate::{client::Caller, room::catchup::FullState};
+
+/// How long the preferred instance has to say that it has an update.
+const RECEIPT: Duration = Duration::from_millis(250);
+
+/// Asks the authority. Cheap to clone.
+#[derive(Clone)]
+pub struct Authority {
+    bus: Bus,
+    instances: Instances,
+    timeout: Duration,
+    /// Who we are when we ask for ourselves: to fill gaps and to load states for several at once.
+    own: Arc<Identity>,
+}
+
+/// Entries of the journal, with the head that they lead to.
+pub struct Entries {
+    pub entries: Vec<protocol::history::HistoryEntry>,
+    pub head: Head,
+}
+
+impl Authority {
+    pub fn new(bus: Bus, instances: Instances, timeout: Duration) -> Self {
+        let user = "gateway".parse().expect("a user id");
+        let own = Arc::new(Identity { user, name: SCOPE_SYSTEM.to_owned(), admin: false, system: true });
+        Self { bus, instances, timeout, own }
+    }
+
+    fn own(&self) -> Caller {
+        Caller { identity: Identity::clone(&self.own), connection: None, trace: TraceContext::new(false) }
+    }
+
+    /// Sends an update as the client wrote it: to the instance that has the session in its cache, else to any.
+    pub async fn update(&self, session: &SessionId, caller: &Caller, data: Bytes) -> Result<UpdateAccepted, ErrorBody> {
+        let subjects = self.bus.subjects();
+        let (any, headers) = (subjects.session_update(session), caller.headers());
+        let (reply, deliveries) = match self.instances.preferred(session) {
+            Some(instance) => {
+                let preferred = subjects.authority_update(&instance);
+                let reply = self.bus.request_preferred(preferred, any, headers, data, RECEIPT, self.timeout).await;
+                reply.map(|reply| (reply.message, reply.deliveries))
+            }
+            None => self.bus.request(any, headers, data, self.timeout).await.map(|message| (message, 1)),
+        }
+        .map_err(|error| no_answer(&error))?;
+        read::<UpdateAccepted>(&reply.payload).map_err(|error| if deliveries > 1 { of_one_delivery(error) } else { error })
+    }
+
+    pub async fn command(&self, session: &SessionId, caller: &Caller, command: &Command) -> Result<CommandDone, ErrorBody> {
+        self.ask(self.bus.subjects().session_command(session), caller, command).await
+    }
+
+    pub async fn campaign(&self, campaign: &CampaignId, caller: &Caller, command: &CampaignCommand) -> Result<Campaign, ErrorBody> {
+        self.ask(self.bus.subjects().campaign_command(campaign), caller, command).await
+    }
+
+    /// Documents as they are in the request's body.
+    pub async fn import(&self, campaign: &CampaignId, caller: &Caller, documents: Bytes) -> Result<Campaign, ErrorBody> {
+        let subject = self.bus.subjects().campaign_import(campaign);
+        let reply = self.bus.request(subject, caller.headers(), documents, self.timeout).await.map_err(|error| no_answer(&error))?;
+        read(&reply.payload)
+    }
+
+    /// The full state, for everyone who may read it.
+    pub async fn state(&self, session: &SessionId) -> Result<FullState, ErrorBody> {
+        self.state_for(session, &self.own()).await
+    }
+
+    /// The full state, if the caller may read it.
+    pub async fn state_for(&self, session: &SessionId, caller: &Caller) -> Result<FullState, ErrorBody> {
+        let subject = self.bus.subjects().session_state(session);
+        let request = json(&StateRequest::default());
+        let reply = self.bus.request_chunked(subject, caller.headers(), request, self.timeout).await.map_err(|error| no_answer(&error))?;
+        let Some(position) = reply.headers.position() else { return Err(refusal(&reply)) };
+        Ok(FullState { head: Head { position, hash: reply.headers.hash() }, json: reply.payload })
+    }
+
+    /// The journal's entries after a version, at most `limit`.
+    pub async fn history(&self, session: &SessionId, epoch: &Epoch, since: Version, limit: u32) -> Result<Entries, ErrorBody> {
+        let subject = self.bus.subjects().session_history(session);
+        let request = json(&HistoryRequest { since, epoch: Some(epoch.clone()), limit, with_previous: false });
+        let reply =
+            self.bus.request_chunked(subject, self.own().headers(), request, self.timeout).await.map_err(|error| no_answer(&error))?;
+        let history: History = read(&reply.payload)?;
+        let position = Position { epoch: history.epoch, version: history.head_version };
+        Ok(Entries { entries: history.entries, head: Head { position, hash: history.head_hash } })
+    }
+
+    /// Of the sessions given, those whose head is another.
+    pub async fn heads(&self, sessions: Vec<SessionPosition>) -> Result<Vec<SessionPosition>, ErrorBody> {
+        let subject = self.bus.subjects().heads();
+        let request = json(&HeadsRequest { sessions });
+        let reply =
+            self.bus.request_chunked(subject, self.own().headers(), request, self.timeout).await.map_err(|error| no_answer(&error))?;
+        let heads: Heads = read(&reply.payload)?;
+        Ok(heads.sessions)
+    }
+
+    /// Where one session stands, and its status.
+    pub async fn head(&self, session: &SessionId) -> Result<(Head, SessionStatus, u64), ErrorBody> {
+        let done = self.command(session, &self.own(), &Command::Read).await?;
+        Ok((head_of(&done), done.session.status, done.session.last_state_update))
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, subject: String, caller: &Caller, command: &impl Serialize) -> Result<T, ErrorBody> {
+        let reply = self.bus.request(subject, caller.headers(), json(command), self.timeout).await.map_err(|error| no_answer(&error))?;
+        read(&reply.payload)
+    }
+}
+
+/// The head that a session's summary tells.
+pub fn head_of(done: &CommandDone) -> Head {
+    let session = &done.session;
+    Head { position: Position { epoch: session.epoch.clone(), version: session.game_state_version }, hash: session.game_state_hash }
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("our own types become JSON").into()
+}
+
+fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ErrorBody> {
+    match Ack::<T>::from_slice(payload) {
+        Ok(answer) => answer.into_result(),
+        Err(error) => {
+            tracing::error!(%error, "the authority's answer cannot be read");
+            Err(ErrorBody::outcome_unknown("BAD_ANSWER", "the answer of the state authority could not be read"))
+        }
+    }
+}
+
+/// An answer without the position that a success carries.
+fn refusal(message: &Message) -> ErrorBody {
+    read::<serde::de::IgnoredAny>(&message.payload).err().unwrap_or_else(|| {
+        tracing::error!("a state came without its position");
+        ErrorBody::unavailable("BAD_ANSWER", "the answer of the state authority could not be read")
+    })
+}
+
+/// What a missing answer means for whoever asked.
+fn no_answer(error: &RequestError) -> ErrorBody {
+    tracing::debug!(%error, "no answer of the authority");
+    match error {
+        RequestError::TooLarge { limit, actual } => {
+            ErrorBody::validation("MESSAGE_TOO_LARGE", "the message is larger than the platform carries")
+                .limit(*limit as u64, *actual as u64)
+        }
+        RequestError::NoResponders { .. } => ErrorBody::unavailable("NO_AUTHORITY", "no state authority is running"),
+        RequestError::Busy { .. } => ErrorBody::unavailable("BUSY", "the platform has too much to do"),
+        error if error.nothing_happened() => ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable"),
+        RequestError::Timeout { .. } => {
+            ErrorBody::outcome_unknown("TIMEOUT", "no answer in time: send it again with the same id and version to learn its outcome")
+        }
+        _ => ErrorBody::outcome_unknown(
+            "ANSWER_LOST",
+            "the answer was lost: send it again with the same id and version to learn its outcome",
+        ),
+    }
+}
+
+/// After two deliveries "nothing was changed" is true of one of them only.
+fn of_one_delivery(mut error: ErrorBody) -> ErrorBody {
+    if error.retryable && error.outcome == Some(Outcome::NotApplied) {
+        error.outcome = Some(Outcome::Unknown);
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_never_a_promise_that_nothing_happened() {
+        let timeout = no_answer(&RequestError::Timeout { after: Duration::from_secs(10) });
+        assert_eq!((timeout.retryable, timeout.outcome), (true, Some(Outcome::Unknown)));
+        let lost = no_answer(&RequestError::ConnectionLost);
+        assert_eq!((lost.retryable, lost.outcome), (true, Some(Outcome::Unknown)));
+        let nobody = no_answer(&RequestError::NoResponders { subject: "s".into() });
+        assert_eq!((nobody.retryable, nobody.outcome), (true, Some(Outcome::NotApplied)));
+    }
+
+    #[test]
+    fn a_refusal_after_two_deliveries_leaves_the_outcome_open() {
+        let busy = of_one_delivery(ErrorBody::unavailable("BUSY", "busy"));
+        assert_eq!(busy.outcome, Some(Outcome::Unknown));
+        let conflict = of_one_delivery(ErrorBody::version_conflict(Version::ZERO, None));
+        assert_eq!(conflict.outcome, Some(Outcome::NotApplied));
+    }
+}

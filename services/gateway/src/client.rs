@@ -1,0 +1,197 @@
+//! What the gateway keeps with a connection: who it is, the sessions it has joined, and what of it waits.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use protocol::{ErrorBody, Identity, SessionId, event, headers};
+use service_kit::TraceContext;
+use tokio::time::Instant;
+
+use crate::{
+    answer::{self, Fields},
+    auth::Authenticated,
+    edge::{AckId, CloseCode, Connection, Frame, SendError},
+    lanes::Lanes,
+    metrics::GatewayMetrics,
+    rooms::RoomHandle,
+};
+
+/// A connection with what we keep of it.
+pub type Conn = Connection<Client>;
+
+/// A connection that overflows twice within this time is closed: catching up did not help it.
+const SLOW_AGAIN: Duration = Duration::from_secs(30);
+
+pub struct Client {
+    pub identity: Identity,
+    /// When the token runs out, in milliseconds since the epoch.
+    pub expires_at: u64,
+    pub(crate) lanes: Lanes,
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Default)]
+struct Sessions {
+    joined: HashMap<SessionId, RoomHandle>,
+    /// The connection is gone: nothing is joined any more.
+    closed: bool,
+    overflowed: Option<Instant>,
+}
+
+impl Client {
+    pub fn new(authenticated: Authenticated, events_per_second: u32) -> Self {
+        let Authenticated { identity, expires_at } = authenticated;
+        Self { identity, expires_at, lanes: Lanes::new(events_per_second), sessions: Mutex::default() }
+    }
+
+    /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a session before its room is asked, so that a close in between finds it. False when the connection is gone already.
+    pub(crate) fn note_joined(&self, session: &SessionId, room: &RoomHandle) -> bool {
+        let mut sessions = self.sessions();
+        if sessions.closed {
+            return false;
+        }
+        sessions.joined.insert(session.clone(), room.clone());
+        true
+    }
+
+    pub(crate) fn forget_joined(&self, session: &SessionId) -> Option<RoomHandle> {
+        self.sessions().joined.remove(session)
+    }
+
+    pub(crate) fn joined(&self, session: &SessionId) -> Option<RoomHandle> {
+        self.sessions().joined.get(session).cloned()
+    }
+
+    pub(crate) fn joined_count(&self) -> usize {
+        self.sessions().joined.len()
+    }
+
+    /// The connection is gone. Returns the rooms that it was in.
+    pub(crate) fn close(&self) -> Vec<RoomHandle> {
+        let mut sessions = self.sessions();
+        sessions.closed = true;
+        sessions.joined.drain().map(|(_, room)| room).collect()
+    }
+}
+
+/// Writes a broadcast. A connection that does not keep up loses what waits, is told so once for each of its sessions, and is
+/// closed if that happens again soon: nothing is buffered for it without bound, and nothing is lost quietly.
+pub(crate) fn deliver(conn: &Conn, frame: &Frame, metrics: &GatewayMetrics) {
+    match conn.send(frame) {
+        Ok(()) => {
+            metrics.deliveries.inc();
+        }
+        Err(SendError::Closed) => {}
+        Err(SendError::Overflow) => overflowed(conn, metrics),
+    }
+}
+
+fn overflowed(conn: &Conn, metrics: &GatewayMetrics) {
+    let now = Instant::now();
+    let mut sessions = conn.client().sessions();
+    let again = sessions.overflowed.replace(now).is_some_and(|last| now.duration_since(last) < SLOW_AGAIN);
+    if again {
+        drop(sessions);
+        metrics.slow_closes.inc();
+        tracing::info!(connection = %conn.id(), queued_bytes = conn.queued_bytes(), "closing a connection that reads too slowly");
+        return conn.close(CloseCode::Slow);
+    }
+    let joined: Vec<_> = sessions.joined.keys().cloned().collect();
+    drop(sessions);
+    metrics.resyncs.inc();
+    let dropped_bytes = conn.drop_broadcasts();
+    tracing::debug!(connection = %conn.id(), dropped_bytes, "a connection fell behind and was told to catch up");
+    for session in joined {
+        // A closed connection needs no notice.
+        let _ = conn.notify(&resync(&session));
+    }
+}
+
+/// Tells one connection to catch up with one session.
+pub(crate) fn resync(session: &SessionId) -> Frame {
+    Frame::event(event::name::STATE_RESYNC, format!(r#"{{"sessionId":"{session}"}}"#))
+}
+
+/// Who asks the authority for something, and in which trace.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub identity: Identity,
+    pub connection: Option<protocol::ConnectionId>,
+    pub trace: TraceContext,
+}
+
+impl Caller {
+    pub(crate) fn headers(&self) -> bus::Headers {
+        let mut headers = bus::Headers::new();
+        headers.set_identity(&self.identity);
+        if let Some(connection) = &self.connection {
+            headers.set(headers::CONNECTION, connection.as_str());
+        }
+        headers.set(headers::TRACE_PARENT, self.trace.to_string());
+        headers
+    }
+}
+
+/// The place of one answer: whose, to which message, and in which trace. Used up by answering.
+#[derive(Clone)]
+pub struct Reply {
+    conn: Arc<Conn>,
+    ack: Option<AckId>,
+    event: &'static str,
+    trace: TraceContext,
+}
+
+impl Reply {
+    pub(crate) fn new(conn: Arc<Conn>, ack: Option<AckId>, event: &'static str, trace: TraceContext) -> Self {
+        Self { conn, ack, event, trace }
+    }
+
+    pub fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    pub fn trace_id(&self) -> String {
+        self.trace.trace_id()
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller { identity: self.conn.client().identity.clone(), connection: Some(self.conn.id().clone()), trace: self.trace }
+    }
+
+    pub fn success(self, parts: &[&Fields]) {
+        self.write(&answer::success(&self.trace.trace_id(), parts));
+    }
+
+    /// A success that is JSON already, without a trace id.
+    pub fn success_from(self, json: &[u8]) {
+        self.write(&answer::success_from(&self.trace.trace_id(), json));
+    }
+
+    /// A refusal of a message that asked for no answer is told all the same, as an event.
+    pub fn refuse(self, mut error: ErrorBody) {
+        let trace_id = self.trace.trace_id();
+        tracing::debug!(event = self.event, connection = %self.conn.id(), code = error.code.as_str(), reason = error.details.reason, trace_id, "refused");
+        if self.ack.is_some() {
+            return self.write(&answer::refusal(&trace_id, error));
+        }
+        error.trace_id = Some(trace_id);
+        let data = serde_json::json!({"event": self.event, "error": error});
+        // A closed connection needs no answer.
+        let _ = self.conn.notify(&Frame::event(event::name::STATE_ERROR, data.to_string()));
+    }
+
+    fn write(&self, json: &[u8]) {
+        if let Some(ack) = &self.ack {
+            // A closed connection needs no answer.
+            let _ = self.conn.ack(ack, json);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The gateway's configuration: every key with its default.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use bus::BusConfig;
+use protocol::Limits;
+use serde::{Deserialize, Serialize};
+
+use crate::{auth::AuthConfig, edge::EdgeConfig, room::catchup::Bounds};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub http: HttpConfig,
+    pub auth: AuthConfig,
+    pub edge: EdgeConfig,
+    pub nats: BusConfig,
+    pub limits: Limits,
+    pub requests: RequestsConfig,
+    pub rooms: RoomsConfig,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HttpConfig {
+    /// Where clients connect: WebSocket, Socket.IO, REST and the page.
+    pub listen: SocketAddr,
+    /// Static files of the page at `/`; no page where empty.
+    pub static_dir: PathBuf,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Bytes of the body of an import of campaign documents.
+    pub import_bytes: usize,
+    /// How long one request may take in all.
+    pub timeout_ms: u64,
+    /// After readiness has failed, how long connections are still taken, so that balancers notice.
+    pub drain_grace_ms: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            static_dir: PathBuf::new(),
+            body_bytes: 1 << 20,
+            import_bytes: 16 << 20,
+            timeout_ms: 30_000,
+            drain_grace_ms: 0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestsConfig {
+    /// What the authority gets to answer in.
+    pub timeout_ms: u64,
+}
+
+impl Default for RequestsConfig {
+    fn default() -> Self {
+        Self { timeout_ms: 10_000 }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoomsConfig {
+    /// Recent updates kept for each session with connections.
+    pub ring_bytes: usize,
+    /// Updates, and their bytes, that a client which is behind gets one by one; past either it gets the full state.
+    pub catch_up_updates: u64,
+    pub catch_up_bytes: usize,
+}
+
+impl Default for RoomsConfig {
+    fn default() -> Self {
+        Self { ring_bytes: 2 << 20, catch_up_updates: 500, catch_up_bytes: 512 << 10 }
+    }
+}
+
+impl RoomsConfig {
+    pub(crate) fn catch_up_bounds(&self) -> Bounds {
+        Bounds { steps: self.catch_up_updates, bytes: self.catch_up_bytes }
+    }
+}
+
+/// What the running gateway needs of it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub limits: Limits,
+    pub rooms: RoomsConfig,
+    pub requests: RequestsConfig,
+    pub http: HttpConfig,
+}
+
+impl Settings {
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.requests.timeout_ms)
+    }
+}

@@ -1,0 +1,103 @@
+//! What the edge asks of the gateway: who may connect, and where each event goes.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use protocol::{ErrorBody, UserId};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    client::{Client, Conn},
+    edge::{CloseCode, Closed, Credentials, Handler, Incoming, Refusal},
+    events,
+    service::Gateway,
+};
+
+/// What is in flight when the gateway drains gets so long.
+const FINISH: Duration = Duration::from_secs(5);
+
+pub struct Door {
+    gateway: Arc<Gateway>,
+    /// Connections of each user here.
+    users: Mutex<HashMap<UserId, usize>>,
+    draining: AtomicBool,
+}
+
+impl Door {
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway, users: Mutex::default(), draining: AtomicBool::new(false) }
+    }
+
+    /// Takes no new events and waits until those taken are answered.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        let answered = async {
+            while self.gateway.metrics.lanes.get() > 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(FINISH, answered).await.is_err() {
+            tracing::warn!(lanes = self.gateway.metrics.lanes.get(), "connections are closed before everything was answered");
+        }
+    }
+
+    fn users(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, usize>> {
+        // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handler for Door {
+    type Client = Client;
+
+    async fn authenticate(&self, credentials: Credentials) -> Result<Client, Refusal> {
+        let token = credentials.token.as_deref().unwrap_or_default();
+        let refused = |code, error| Refusal { code, error: Box::new(error) };
+        let authenticated = self.gateway.auth.verify(token).map_err(|error| refused(CloseCode::Unauthorized, error.into()))?;
+        let limits = &self.gateway.settings.limits;
+        let limit = limits.connections_per_user;
+        let count = self.users().get(&authenticated.identity.user).copied().unwrap_or_default();
+        if count >= limit {
+            let error = ErrorBody::unavailable("TOO_MANY_CONNECTIONS", format!("at most {limit} connections a user"));
+            return Err(refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1)));
+        }
+        Ok(Client::new(authenticated, limits.events_per_second))
+    }
+
+    fn opened(&self, connection: &Arc<Conn>) {
+        *self.users().entry(connection.client().identity.user.clone()).or_default() += 1;
+        self.gateway.metrics.connections.inc();
+    }
+
+    fn message(&self, connection: &Arc<Conn>, incoming: Incoming) {
+        events::dispatch(&self.gateway, connection, incoming, self.draining.load(Ordering::SeqCst));
+    }
+
+    fn closed(&self, connection: &Arc<Conn>, reason: Closed) {
+        tracing::debug!(connection = %connection.id(), ?reason, "a connection is gone");
+        let user = &connection.client().identity.user;
+        let mut users = self.users();
+        if let Some(count) = users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(user);
+            }
+        }
+        drop(users);
+        self.gateway.metrics.connections.dec();
+        let (rooms, id) = (connection.client().close(), connection.id().clone());
+        if !rooms.is_empty() {
+            self.gateway.lifecycle.spawn_brief("closed", async move {
+                for room in rooms {
+                    room.closed(id.clone()).await;
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The events that clients send, each with its handler: one table for both transports.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use protocol::{ErrorBody, SessionId, event::name};
+use serde::Deserialize;
+use service_kit::TraceContext;
+use tokio::time::Instant;
+
+use crate::{
+    client::{Conn, Reply},
+    edge::Incoming,
+    joins,
+    lanes::{Done, Job, Lanes},
+    service::Gateway,
+    updates,
+};
+
+/// One event: how to find its session, what does it, and whether it counts against the connection's rate of events.
+pub struct Event {
+    pub name: &'static str,
+    session_of: fn(&[u8]) -> Result<SessionId, ErrorBody>,
+    pub(crate) handle: fn(Arc<Gateway>, Job) -> BoxFuture<'static, Done>,
+    rated: bool,
+}
+
+#[rustfmt::skip]
+static EVENTS: [Event; 5] = [
+    Event { name: name::STATE_UPDATE,       session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),     rated: false },
+    Event { name: name::STATE_REQUEST_FULL, session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)), rated: true },
+    Event { name: name::SESSION_JOIN,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),         rated: true },
+    Event { name: name::SESSION_LEAVE,      session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),        rated: true },
+    Event { name: name::SESSION_END,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),          rated: true },
+];
+
+/// Events of older clients that changed the state piece by piece. All of it is one event now.
+const REMOVED: [&str; 3] = ["move", "joinSession", "leaveSession"];
+const REMOVED_FAMILIES: [&str; 7] = ["token:", "actor:", "item:", "initiative:", "turn:", "action:", "effect:"];
+
+/// Takes one event of a client: refuses it at once, or puts it into its lane.
+pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, draining: bool) {
+    let Incoming { event: name, ack, data, trace } = incoming;
+    let trace = TraceContext::parse(trace.as_deref().unwrap_or_default()).map_or_else(|| TraceContext::new(false), |trace| trace.child());
+    let event = EVENTS.iter().find(|event| event.name == name);
+    let reply = Reply::new(Arc::clone(conn), ack, event.map_or("unknown", |event| event.name), trace);
+    let now = Instant::now();
+    let admitted = match event {
+        _ if draining => Err(ErrorBody::unavailable("DRAINING", "this gateway is going down: connect again and send it again")),
+        Some(event) if event.rated => conn.client().lanes.allow(now).map(|()| event),
+        Some(event) => Ok(event),
+        None => conn.client().lanes.allow(now).and_then(|()| Err(unknown(&name))),
+    };
+    match admitted.and_then(|event| Ok((event, (event.session_of)(&data)?))) {
+        Ok((event, session)) => Lanes::push(gateway, conn, Job { session, event, data, reply, received: now }),
+        Err(error) => reply.refuse(error),
+    }
+}
+
+fn unknown(name: &str) -> ErrorBody {
+    if REMOVED.contains(&name) || REMOVED_FAMILIES.iter().any(|family| name.starts_with(family)) {
+        let mut error = ErrorBody::validation("EVENT_REMOVED", "this event is gone: all changes of the state are one event");
+        error.details.instead = Some(if name.ends_with("Session") { joins::instead_of(name) } else { name::STATE_UPDATE }.to_owned());
+        return error;
+    }
+    ErrorBody::validation("UNKNOWN_EVENT", "there is no such event")
+}
+
+/// The session that a payload names: as a text, or in an object's `sessionId`.
+fn named_session(data: &[u8]) -> Result<SessionId, ErrorBody> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        session_id: SessionId,
+    }
+    let id = match data.first() {
+        Some(b'"') => serde_json::from_slice(data),
+        _ => serde_json::from_slice(data).map(|named: Named| named.session_id),
+    };
+    id.map_err(|error| malformed(&error).path("sessionId"))
+}
+
+/// What is wrong with a payload, without a word of the payload itself.
+pub(crate) fn malformed(error: &serde_json::Error) -> ErrorBody {
+    // The library quotes field names and values; they are the client's own, but not ours to repeat at any length.
+    let message: String = error.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
+    ErrorBody::validation("BAD_MESSAGE", message)
+}
+
+/// Reads a payload that may be the session's id alone.
+pub(crate) fn object_or_id<T: Default + serde::de::DeserializeOwned>(data: &Bytes) -> Result<T, ErrorBody> {
+    if data.first() == Some(&b'"') {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(data).map_err(|error| malformed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removed_events_say_what_to_use() {
+        for name in
+            ["token:move", "actor:update", "item:list", "initiative:rolled", "turn:changed", "action:executed", "effect:applied", "move"]
+        {
+            let error = unknown(name);
+            assert_eq!((error.code.as_str(), error.details.reason.as_str()), ("VALIDATION_ERROR", "EVENT_REMOVED"), "{name}");
+            assert_eq!(error.details.instead.as_deref(), Some("gameState:update"), "{name}");
+        }
+        assert_eq!(unknown("joinSession").details.instead.as_deref(), Some("gameSession:join"));
+        assert_eq!(unknown("leaveSession").details.instead.as_deref(), Some("gameSession:leave"));
+        assert_eq!(unknown("nonsense").details.reason, "UNKNOWN_EVENT");
+    }
+
+    #[test]
+    fn a_session_is_named_by_a_text_or_an_object_and_never_addresses_other_subjects() {
+        let named = |text: &str| named_session(text.as_bytes()).ok().map(|id| id.to_string());
+        assert_eq!(named("\"s1\""), Some("s1".into()));
+        assert_eq!(named(r#"{"sessionId":"s1","version":"3"}"#), Some("s1".into()));
+        for bad in ["null", "1", "[]", "{}", "\"\"", "\"a.b\"", "\"*\"", "\">\"", r#"{"sessionId":{"$gt":""}}"#] {
+            assert_eq!(named(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Joining, leaving and ending a session, and asking for its state.
+//!
+//! A join subscribes first, then asks the authority: what is committed after its answer cannot be missed. The room writes the
+//! answer and then only what is newer. Joining is presence, not permission: who may join is the session's to say.
+
+use std::sync::Arc;
+
+use game_state::Version;
+use protocol::{Command, ErrorBody, Limits, PROTOCOL_VERSION, SessionSummary, command::CommandDone, event::name};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::{
+    answer::Fields,
+    authority::head_of,
+    client::Reply,
+    events::object_or_id,
+    lanes::{Done, Job},
+    room::catchup::{CatchUp, Held, Joining},
+    rooms::Visit,
+    service::Gateway,
+};
+
+/// What this gateway can beyond the plan's events, for clients that ask.
+const FEATURES: [&str; 4] = ["catch-up", "epoch", "resync", "trace"];
+
+/// The part of a join's answer that is not about the state.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Joined<'a> {
+    session: &'a SessionSummary,
+    protocol_version: u32,
+    limits: &'a Limits,
+    features: [&'static str; 4],
+}
+
+/// `gameSession:join`, with the session's id alone or an object.
+pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
+    let Job { session, data, reply, .. } = job;
+    let client = reply.conn().client();
+    let limit = gateway.settings.limits.sessions_per_connection;
+    if client.joined(&session).is_none() && client.joined_count() >= limit {
+        let error = ErrorBody::validation("TOO_MANY_SESSIONS", format!("at most {limit} sessions a connection"));
+        return settle(reply, error.limit(limit as u64, limit as u64 + 1));
+    }
+    let held = match object_or_id::<Held>(&data) {
+        Ok(held) => held,
+        Err(error) => return settle(reply, error),
+    };
+    let mut visit = gateway.rooms.visit(&gateway, &session);
+    let done = match opened(&gateway, &mut visit, &reply, &Command::Join).await {
+        Ok(done) => done,
+        Err(error) => return settle(reply, error),
+    };
+    let fields = Fields::of(&Joined {
+        session: &done.session,
+        protocol_version: PROTOCOL_VERSION,
+        limits: &gateway.settings.limits,
+        features: FEATURES,
+    });
+    let is_gm = done.session.game_master_id == client.identity.user;
+    let conn = Arc::clone(reply.conn());
+    if !conn.client().note_joined(&session, &visit.room) {
+        return Done::Settled;
+    }
+    let join = Some(Joining { fields, is_gm, status: done.session.status });
+    let joined = ask(&visit, CatchUpAsk { reply, held, join, needed: Some(head_of(&done)) }).await;
+    if !joined {
+        conn.client().forget_joined(&session);
+    }
+    Done::Settled
+}
+
+/// `gameState:requestFull`, with the session's id alone or an object that says what the client holds.
+pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
+    let Job { session, data, reply, .. } = job;
+    let held = match object_or_id::<Held>(&data) {
+        Ok(held) => held,
+        Err(error) => return settle(reply, error),
+    };
+    let mut visit = gateway.rooms.visit(&gateway, &session);
+    let needed = if reply.conn().client().joined(&session).is_some() {
+        None
+    } else {
+        // Who has not joined is asked for at the authority, and then served like the others.
+        match opened(&gateway, &mut visit, &reply, &Command::Read).await {
+            Ok(done) => Some(head_of(&done)),
+            Err(error) => return settle(reply, error),
+        }
+    };
+    ask(&visit, CatchUpAsk { reply, held, join: None, needed }).await;
+    Done::Settled
+}
+
+/// `gameSession:leave`. The connection gets nothing more of the session; the user may come back.
+pub async fn leave(gateway: Arc<Gateway>, job: Job) -> Done {
+    let Job { session, reply, .. } = job;
+    let conn = Arc::clone(reply.conn());
+    let Some(room) = conn.client().forget_joined(&session) else {
+        reply.success(&[]);
+        return Done::Settled;
+    };
+    room.leave(conn.id().clone()).await;
+    // Presence is ours; the authority is told so that a GM's leaving is written back at once.
+    if let Err(error) = gateway.authority.command(&session, &reply.caller(), &Command::Leave).await {
+        tracing::info!(%session, reason = error.details.reason, "the authority did not hear of a leave");
+    }
+    reply.success(&[]);
+    Done::Settled
+}
+
+/// `gameSession:end`
+pub async fn end(gateway: Arc<Gateway>, job: Job) -> Done {
+    #[derive(Default, Deserialize)]
+    struct End {
+        #[serde(default)]
+        reason: Option<String>,
+        #[serde(default)]
+        force: bool,
+    }
+    let Job { session, data, reply, .. } = job;
+    let End { reason, force } = match object_or_id(&data) {
+        Ok(end) => end,
+        Err(error) => return settle(reply, error),
+    };
+    match gateway.authority.command(&session, &reply.caller(), &Command::End { reason, force }).await {
+        Ok(done) => {
+            reply.success(&[&Fields::of(&Commanded::from(done))]);
+            Done::Settled
+        }
+        Err(error) => settle(reply, error),
+    }
+}
+
+/// The flat answer to a command: the status beside the session, so that `ending` is seen for what it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commanded {
+    status: protocol::SessionStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_version: Option<Version>,
+    epoch: protocol::Epoch,
+    timestamp: u64,
+    session: SessionSummary,
+}
+
+impl From<CommandDone> for Commanded {
+    fn from(done: CommandDone) -> Self {
+        Self {
+            status: done.session.status,
+            new_version: done.new_version,
+            epoch: done.epoch,
+            timestamp: done.timestamp,
+            session: done.session,
+        }
+    }
+}
+
+/// What an older client's event is called now.
+pub fn instead_of(event: &str) -> &'static str {
+    if event == "joinSession" { name::SESSION_JOIN } else { name::SESSION_LEAVE }
+}
+
+fn settle(reply: Reply, error: ErrorBody) -> Done {
+    let done = if error.outcome == Some(protocol::Outcome::Unknown) { Done::Unavailable } else { Done::Settled };
+    reply.refuse(error);
+    done
+}
+
+/// Asks the authority once the room listens.
+async fn opened(gateway: &Gateway, visit: &mut Visit, reply: &Reply, command: &Command) -> Result<CommandDone, ErrorBody> {
+    let unavailable = || ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable");
+    match tokio::time::timeout(gateway.settings.request_timeout(), visit.ready()).await {
+        Ok(true) => {}
+        Ok(false) | Err(_) => return Err(unavailable()),
+    }
+    let session = visit.room.session.clone();
+    let mut error = match gateway.authority.command(&session, &reply.caller(), command).await {
+        Ok(done) => return Ok(done),
+        Err(error) => error,
+    };
+    // Asking again changes nothing: a read has no outcome.
+    error.outcome = None;
+    Err(error)
+}
+
+struct CatchUpAsk {
+    reply: Reply,
+    held: Held,
+    join: Option<Joining>,
+    needed: Option<protocol::position::Head>,
+}
+
+/// Hands it to the room. Returns, when it is answered, whether with a success.
+async fn ask(visit: &Visit, ask: CatchUpAsk) -> bool {
+    let CatchUpAsk { reply, held, join, needed } = ask;
+    let (done, answered) = oneshot::channel();
+    visit.room.catch_up(CatchUp { reply, held, join, needed, done }).await;
+    // The room drops it when the connection is gone.
+    answered.await.unwrap_or(false)
+}

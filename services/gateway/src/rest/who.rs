@@ -1,0 +1,98 @@
+//! Who calls: a handler that takes this cannot be reached without a valid token.
+
+use std::{str::FromStr, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+    http::{StatusCode, header, request::Parts},
+};
+use protocol::ErrorBody;
+use serde::de::DeserializeOwned;
+use service_kit::TraceContext;
+
+use super::Problem;
+use crate::{auth::TokenRefused, client::Caller, events::malformed, service::Gateway};
+
+/// The caller of one request, with its trace.
+pub struct Who(pub Caller);
+
+impl FromRequestParts<Arc<Gateway>> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let trace = trace_of(parts);
+        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+        let verified = token.ok_or(TokenRefused::Missing).and_then(|token| gateway.auth.verify(token));
+        match verified {
+            Ok(user) => Ok(Self(Caller { identity: user.identity, connection: None, trace })),
+            Err(refused) => Err(Problem::new(StatusCode::UNAUTHORIZED, refused.into()).traced(trace.trace_id())),
+        }
+    }
+}
+
+fn trace_of(parts: &Parts) -> TraceContext {
+    let header = parts.headers.get(protocol::headers::TRACE_PARENT).and_then(|value| value.to_str().ok());
+    header.and_then(TraceContext::parse).map_or_else(|| TraceContext::new(false), |trace| trace.child())
+}
+
+/// The scheme's name has no case.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Who {
+    /// Campaigns are made and filled by admins.
+    pub fn must_be_admin(&self) -> Result<(), Problem> {
+        if self.0.identity.admin {
+            return Ok(());
+        }
+        Err(self.problem(ErrorBody::permission("NOT_ADMIN", "this is for admins")))
+    }
+
+    pub fn problem(&self, error: ErrorBody) -> Problem {
+        Problem::from(error).traced(self.0.trace.trace_id())
+    }
+}
+
+/// An id from the path.
+pub(super) struct Id<T>(pub T);
+
+impl<T: FromStr<Err: std::fmt::Display> + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::malformed("BAD_ID", "an id is missing"))?;
+        id.parse().map(Id).map_err(|error: T::Err| Problem::malformed("BAD_ID", error.to_string()))
+    }
+}
+
+/// A body of JSON, read strictly; an empty one counts as an empty object.
+pub(super) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Raw(bytes) = Raw::from_request(request, state).await?;
+        let json: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        serde_json::from_slice(json).map(Body).map_err(|error| malformed(&error).into())
+    }
+}
+
+/// A body as it came.
+pub(super) struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Raw).map_err(|rejection: BytesRejection| {
+            let status = rejection.status();
+            let reason = if status == StatusCode::PAYLOAD_TOO_LARGE { "BODY_TOO_LARGE" } else { "BAD_BODY" };
+            Problem::new(status, ErrorBody::validation(reason, rejection.body_text()))
+        })
+    }
+}

@@ -1,0 +1,420 @@
+//! A room: one session's fan-out on this gateway. One task owns all of it, so that everything has one order.
+//!
+//! It reads what comes on the session's subjects, forwards what follows ([`track`]) to every connection that does not have it
+//! ([`members`]), answers updates in their place ([`waiting`]), brings clients up to date ([`catchup`]), and fetches what did
+//! not arrive ([`fetch`]). Messages of its mailbox go before what comes from NATS: an update is announced here before it is
+//! sent, so its broadcast always finds it announced.
+
+pub mod catchup;
+pub mod fetch;
+pub mod frames;
+pub mod members;
+mod repair;
+pub mod ring;
+pub mod step;
+pub mod track;
+pub mod waiting;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use bus::Delivery;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use game_state::Version;
+use protocol::{ConnectionId, ErrorBody, SessionStatus, event::RelayedEvent, position::Head};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use self::{
+    catchup::{CatchUp, FullState, Plan, RoomFacts},
+    fetch::Fetched,
+    members::Members,
+    step::{SharedStep, Step},
+    track::{Taken, Track},
+    waiting::{Answered, Waiting},
+};
+use crate::{
+    client::deliver,
+    edge::{CloseCode, Frame},
+    metrics::Tier,
+    presence::Presence,
+    rooms::RoomEnds,
+    service::Gateway,
+};
+
+/// How long a room is kept without anyone in it: clients that reconnect find its recent steps.
+const KEPT_EMPTY: Duration = Duration::from_secs(10);
+/// How long a full state is kept after its last use.
+const STATE_KEPT: Duration = Duration::from_secs(30);
+/// Loads that one client waits for, at most: each made the state before it too old.
+const LOADS: u32 = 5;
+
+/// What others ask of a room.
+pub enum Ask {
+    /// An update is about to be sent.
+    Wait(Waiting),
+    /// Its reply has come.
+    Answered(Answered),
+    CatchUp(Box<CatchUp>),
+    Leave {
+        connection: ConnectionId,
+        done: Option<oneshot::Sender<()>>,
+    },
+    /// The authority says where the session stands.
+    HearOf(Head),
+}
+
+struct Waiter {
+    ask: CatchUp,
+    /// The version that the answer must not be older than.
+    needed: Version,
+    awaits: Awaits,
+    /// Older steps were fetched for it: from there, and whatever is still missing is not to be had.
+    reached_back: Option<Tier>,
+    loads: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Head,
+    Older,
+    State,
+}
+
+struct Room {
+    gateway: Arc<Gateway>,
+    ends: RoomEnds,
+    track: Track,
+    members: Members,
+    /// Updates of connections that have left meanwhile: their answers have no place to keep.
+    strangers: HashMap<ConnectionId, Waiting>,
+    status: SessionStatus,
+    waiters: Vec<Waiter>,
+    state: Option<(Arc<FullState>, Instant)>,
+    fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
+    /// At most one of each is under way.
+    filling: bool,
+    loading: bool,
+    /// Back to which version.
+    reaching_back: Option<Version>,
+    verifying: bool,
+    /// When to fetch what is missing.
+    fill_at: Option<Instant>,
+    empty_since: Option<Instant>,
+}
+
+/// Runs a room until nobody needs it.
+pub async fn run(gateway: Arc<Gateway>, ends: RoomEnds) {
+    let session = ends.session.clone();
+    let ring_bytes = gateway.settings.rooms.ring_bytes;
+    let mut room = Room {
+        track: Track::new(ring_bytes),
+        members: Members::default(),
+        strangers: HashMap::new(),
+        status: SessionStatus::Active,
+        waiters: Vec::new(),
+        state: None,
+        fetches: FuturesUnordered::new(),
+        filling: false,
+        loading: false,
+        reaching_back: None,
+        verifying: false,
+        fill_at: None,
+        empty_since: None,
+        gateway: Arc::clone(&gateway),
+        ends,
+    };
+    if let Err(error) = room.live().await {
+        tracing::error!(session = %session, error, "a room has failed, its connections are closed");
+        gateway.rooms.forget(&session);
+        for member in room.members.iter() {
+            member.conn.close(CloseCode::Internal);
+        }
+    }
+    gateway.metrics.rooms.dec();
+}
+
+impl Room {
+    async fn live(&mut self) -> Result<(), String> {
+        let session = self.ends.session.clone();
+        let subjects = self.gateway.bus.subjects();
+        let mut updates = self.gateway.bus.subscribe(subjects.session_updated(&session)).await.map_err(|error| error.to_string())?;
+        let mut events = self.gateway.bus.subscribe(subjects.session_event(&session)).await.map_err(|error| error.to_string())?;
+        self.ends.ready.send_replace(true);
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let hard = self.gateway.lifecycle.hard().clone();
+        loop {
+            let fill_at = self.fill_at;
+            tokio::select! {
+                biased;
+                () = hard.cancelled() => return Ok(()),
+                ask = self.ends.mailbox.recv() => match ask {
+                    Some(ask) => self.ask(ask),
+                    None => return Ok(()),
+                },
+                Some(fetched) = self.fetches.next(), if !self.fetches.is_empty() => self.fetched(fetched),
+                delivery = updates.next() => {
+                    let mut deliveries = vec![delivery.ok_or("its subscription has ended")?];
+                    // Whatever has arrived already goes out in one write for each connection.
+                    while let Some(Some(more)) = updates.next().now_or_never() {
+                        deliveries.push(more);
+                    }
+                    self.updated(deliveries);
+                }
+                delivery = events.next() => self.relay(delivery.ok_or("its subscription has ended")?),
+                () = sleep_until(fill_at.unwrap_or_else(Instant::now)), if fill_at.is_some() => self.start_fill(),
+                _ = tick.tick() => if self.tick() { return Ok(()) },
+            }
+            self.settle_gap();
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Wait(waiting) => {
+                if let Some(waiting) = self.members.wait_for(waiting) {
+                    self.strangers.insert(waiting.reply().conn().id().clone(), waiting);
+                }
+            }
+            Ask::Answered(answered) => self.answered(answered),
+            Ask::CatchUp(ask) => self.catch_up(*ask),
+            Ask::Leave { connection, done } => {
+                self.leave(&connection);
+                if let Some(done) = done {
+                    // Whoever asked may have stopped waiting.
+                    let _ = done.send(());
+                }
+            }
+            Ask::HearOf(head) => self.hear_of(&head),
+        }
+    }
+
+    fn answered(&mut self, answered: Answered) {
+        let Answered { connection, update, answer } = answered;
+        if let Some(waiting) = self.strangers.remove(&connection) {
+            match answer {
+                Ok(accepted) => waiting.into_answer(accepted).write(),
+                Err(error) => waiting.refuse(error),
+            }
+            return;
+        }
+        let reached = answer.as_ref().ok().map(|accepted| Head {
+            position: protocol::Position { epoch: accepted.epoch.clone(), version: accepted.new_version },
+            hash: accepted.new_hash,
+        });
+        let epoch_holds =
+            reached.as_ref().is_none_or(|head| self.track.head().is_some_and(|ours| ours.position.epoch == head.position.epoch));
+        self.members.answered(Answered { connection, update, answer }, epoch_holds, Instant::now());
+        if let Some(head) = reached.filter(|head| !self.is_at_or_past(head)) {
+            self.hear_of(&head);
+        }
+    }
+
+    fn is_at_or_past(&self, head: &Head) -> bool {
+        self.track.head().is_some_and(|ours| ours.position.epoch == head.position.epoch && ours.position.version >= head.position.version)
+    }
+
+    fn leave(&mut self, connection: &ConnectionId) {
+        self.waiters.retain(|waiter| waiter.ask.reply.conn().id() != connection);
+        self.strangers.remove(connection);
+        if let Some((member, true)) = self.members.remove(connection) {
+            self.gateway
+                .presence
+                .tell(Presence::Left { session: self.ends.session.clone(), identity: member.conn.client().identity.clone() });
+        }
+    }
+
+    /// Messages on `session.<id>.updated`.
+    fn updated(&mut self, deliveries: Vec<Delivery>) {
+        let mut forward = Vec::new();
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Message(message) => {
+                    let digest = message.headers.digest().unwrap_or_default().to_owned();
+                    match Step::from_broadcast(message.payload.clone(), message.headers.hash_before(), digest) {
+                        Ok(step) => self.take(step, &mut forward),
+                        Err(error) => {
+                            self.gateway.metrics.malformed.inc();
+                            tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
+                        }
+                    }
+                }
+                Delivery::Lost(lost) => {
+                    self.gateway.metrics.lost_messages.inc();
+                    tracing::warn!(session = %self.ends.session, ?lost, "messages of a session were lost on the way");
+                    self.start_verify();
+                }
+            }
+        }
+        self.forward(&forward);
+    }
+
+    fn take(&mut self, step: Step, forward: &mut Vec<SharedStep>) {
+        match self.track.take(step) {
+            Taken::Forward(steps) => forward.extend(steps),
+            Taken::Held | Taken::Known => {}
+            Taken::Unlinked => self.start_verify(),
+        }
+    }
+
+    /// Writes steps out. They follow each other and what went out before.
+    fn forward(&mut self, steps: &[SharedStep]) {
+        if steps.is_empty() {
+            return;
+        }
+        if let Some(status) = steps.iter().rev().find_map(|step| step.status) {
+            self.status = status;
+        }
+        self.members.forward(steps, &self.gateway.settings.limits.state, &self.gateway.metrics);
+        self.note_standing();
+        self.serve_waiters();
+    }
+
+    fn note_standing(&self) {
+        *self.ends.standing.lock().unwrap_or_else(PoisonError::into_inner) = self.track.head().map(|head| head.position.clone());
+    }
+
+    /// An event for the session's connections: joined, left, notices.
+    fn relay(&mut self, delivery: Delivery) {
+        let message = match delivery {
+            Delivery::Message(message) => message,
+            Delivery::Lost(_) => {
+                self.gateway.metrics.lost_messages.inc();
+                return;
+            }
+        };
+        let relayed: RelayedEvent<'_> = match serde_json::from_slice(&message.payload) {
+            Ok(relayed) => relayed,
+            Err(error) => {
+                self.gateway.metrics.malformed.inc();
+                tracing::warn!(session = %self.ends.session, %error, "an event cannot be read");
+                return;
+            }
+        };
+        let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
+        for member in self.members.iter().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
+            deliver(&member.conn, &frame, &self.gateway.metrics);
+        }
+    }
+
+    /// Once a second. Returns whether the room is closed.
+    fn tick(&mut self) -> bool {
+        let now = Instant::now();
+        self.members.release_answers(now);
+        self.state.take_if(|(_, used)| now.duration_since(*used) > STATE_KEPT);
+        if !self.members.is_empty() || !self.waiters.is_empty() || !self.strangers.is_empty() || !self.ends.mailbox.is_empty() {
+            self.empty_since = None;
+            return false;
+        }
+        let since = *self.empty_since.get_or_insert(now);
+        now.duration_since(since) >= KEPT_EMPTY && self.gateway.rooms.close_empty(&self.ends.session)
+    }
+
+    fn catch_up(&mut self, ask: CatchUp) {
+        if let Some(head) = ask.needed.clone() {
+            self.hear_of_needed(&head);
+        }
+        if let Some(join) = &ask.join
+            && self.track.head() == ask.needed.as_ref()
+        {
+            self.status = join.status;
+        }
+        let member = self.members.get_mut(ask.reply.conn().id()).map(|member| {
+            member.catching_up = true;
+            member.position
+        });
+        let head = self.track.head().map_or(Version::ZERO, |head| head.position.version);
+        let told = ask.needed.as_ref().map_or(Version::ZERO, |head| head.position.version);
+        let needed = head.max(told).max(member.unwrap_or_default());
+        self.waiters.push(Waiter { ask, needed, awaits: Awaits::Head, reached_back: None, loads: 0 });
+        self.serve_waiters();
+    }
+
+    /// Answers everyone who can be answered, and starts fetching for the others.
+    fn serve_waiters(&mut self) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            self.serve(waiter);
+        }
+    }
+
+    fn serve(&mut self, waiter: Waiter) {
+        let state = self.state.as_ref().map(|(state, _)| state);
+        let ask = &waiter.ask;
+        let bounds = self.gateway.settings.rooms.catch_up_bounds();
+        let plan = catchup::plan(&self.track, ask, waiter.needed, waiter.reached_back.is_some(), state, bounds);
+        match plan {
+            Plan::Load if waiter.loads > LOADS => {
+                self.refuse(waiter, ErrorBody::unavailable("STATE_MOVES", "the state changes faster than it can be loaded"));
+            }
+            Plan::AwaitHead => self.wait(waiter, Awaits::Head),
+            Plan::ReachBack(version) => {
+                self.start_reach_back(version);
+                // One that reaches less far back is not ours: when it is done, this is planned again.
+                let is_ours = self.reaching_back.is_some_and(|after| after <= version);
+                self.wait(waiter, if is_ours { Awaits::Older } else { Awaits::Head });
+            }
+            Plan::Load => {
+                self.start_load();
+                self.wait(waiter, Awaits::State);
+            }
+            ready => self.answer(waiter, &ready),
+        }
+    }
+
+    fn wait(&mut self, waiter: Waiter, awaits: Awaits) {
+        self.waiters.push(Waiter { awaits, ..waiter });
+    }
+
+    fn answer(&mut self, waiter: Waiter, plan: &Plan) {
+        let Waiter { ask, reached_back, .. } = waiter;
+        let conn = Arc::clone(ask.reply.conn());
+        let joins = ask.join.as_ref().map(|join| join.is_gm);
+        let facts = RoomFacts { session: &self.ends.session, status: self.status, at: self.track.head_at() };
+        let Some(served) = ask.serve(plan, &facts) else { return };
+        if let Some(tier) = served.tier {
+            self.gateway.metrics.caught_up(reached_back.filter(|_| tier == Tier::ring).unwrap_or(tier));
+        }
+        if let (Plan::Full(..), Some((_, used))) = (plan, &mut self.state) {
+            *used = Instant::now();
+        }
+        if let Some(is_gm) = joins {
+            // Closed before it was placed: the room would never hear of its end again.
+            if conn.is_closed() {
+                return;
+            }
+            if self.members.place(&conn, served.version) {
+                let (session, identity) = (self.ends.session.clone(), conn.client().identity.clone());
+                self.gateway.presence.tell(Presence::Joined { session, identity, is_gm });
+            }
+        } else if let Some(member) = self.members.get_mut(conn.id()) {
+            member.position = served.version;
+            member.catching_up = false;
+        } else {
+            return;
+        }
+        let since = self.track.ring().after(None, served.version, None).unwrap_or_default();
+        self.members.follow(conn.id(), &since, &self.gateway.settings.limits.state, &self.gateway.metrics);
+    }
+
+    fn refuse(&mut self, waiter: Waiter, error: ErrorBody) {
+        let connection = waiter.ask.reply.conn().id().clone();
+        waiter.ask.refuse(error);
+        if let Some(member) = self.members.get_mut(&connection) {
+            member.catching_up = false;
+            let position = member.position;
+            let since = self.track.ring().after(None, position, None);
+            let is_behind = self.track.head().is_some_and(|head| head.position.version > position);
+            match since {
+                Some(steps) => self.members.follow(&connection, &steps, &self.gateway.settings.limits.state, &self.gateway.metrics),
+                None if is_behind => self.members.resync_one(&self.ends.session, &connection, self.track.head()),
+                None => {}
+            }
+        }
+    }
+}

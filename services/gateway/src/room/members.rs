@@ -1,0 +1,216 @@
+//! The connections of a room, each with its own position, and the writing of steps to all of them.
+
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+
+use game_state::{Limits, Version};
+use protocol::{ConnectionId, UserId, position::Head};
+use tokio::time::Instant;
+
+use super::{
+    frames,
+    step::SharedStep,
+    waiting::{Accepted, Answered, Waiting},
+};
+use crate::{
+    client::{Conn, deliver, resync},
+    edge::Frame,
+    metrics::GatewayMetrics,
+};
+
+/// An answer waits for the frames before it at most this long; what it says is true without them.
+const HELD_ANSWER: Duration = Duration::from_secs(2);
+
+pub struct Member {
+    pub conn: Arc<Conn>,
+    /// The newest version that this connection has, as frame, answer or state. Nothing at or below it is written again.
+    pub position: Version,
+    /// It asked for the state: frames wait in the ring until that is written.
+    pub catching_up: bool,
+    waiting: Option<Waiting>,
+    /// By version: answers that wait for the frames before them, or were written already and stand for the frame to come.
+    answers: BTreeMap<Version, Option<(Accepted, Instant)>>,
+}
+
+impl Member {
+    pub fn new(conn: Arc<Conn>, position: Version) -> Self {
+        Self { conn, position, catching_up: false, waiting: None, answers: BTreeMap::new() }
+    }
+
+    /// Nothing stands between this connection and the frame of the next version.
+    fn is_plain(&self, first: Version) -> bool {
+        self.position.is_valid_next(first) && !self.catching_up && self.waiting.is_none() && self.answers.is_empty()
+    }
+
+    fn take(&mut self, step: &SharedStep, frame: &Frame, limits: &Limits, metrics: &GatewayMetrics) {
+        if self.catching_up || step.version <= self.position {
+            return;
+        }
+        self.position = step.version;
+        match self.answers.remove(&step.version) {
+            Some(Some((answer, _))) => return answer.write(),
+            Some(None) => return,
+            None => {}
+        }
+        match self.waiting.take_if(|waiting| waiting.is_made(step, limits)) {
+            Some(waiting) => waiting.settle_by_broadcast(step),
+            None => deliver(&self.conn, frame, metrics),
+        }
+    }
+
+    /// Writes a success now if the frames before it are written, else keeps it for its place.
+    fn accept(&mut self, answer: Accepted, now: Instant) {
+        let version = answer.accepted.new_version;
+        if version <= self.position {
+            answer.write();
+        } else if self.catching_up {
+            answer.write();
+            self.answers.insert(version, None);
+        } else if self.position.is_valid_next(version) {
+            answer.write();
+            self.position = version;
+        } else {
+            self.answers.insert(version, Some((answer, now)));
+        }
+    }
+}
+
+/// Connections in an order that is quick to walk.
+#[derive(Default)]
+pub struct Members {
+    list: Vec<Member>,
+    places: HashMap<ConnectionId, usize>,
+    /// How many connections each user has here.
+    users: HashMap<UserId, usize>,
+}
+
+impl Members {
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.list.iter()
+    }
+
+    pub fn get_mut(&mut self, connection: &ConnectionId) -> Option<&mut Member> {
+        self.places.get(connection).map(|place| &mut self.list[*place])
+    }
+
+    /// Adds a connection, or moves it to another position. Returns whether it is its user's first here.
+    pub fn place(&mut self, conn: &Arc<Conn>, position: Version) -> bool {
+        if let Some(member) = self.get_mut(conn.id()) {
+            member.position = position;
+            member.catching_up = false;
+            return false;
+        }
+        self.places.insert(conn.id().clone(), self.list.len());
+        self.list.push(Member::new(Arc::clone(conn), position));
+        let count = self.users.entry(conn.client().identity.user.clone()).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    /// Takes a connection out. Returns it, and whether it was its user's last here.
+    pub fn remove(&mut self, connection: &ConnectionId) -> Option<(Member, bool)> {
+        let place = self.places.remove(connection)?;
+        let member = self.list.swap_remove(place);
+        if let Some(moved) = self.list.get(place) {
+            self.places.insert(moved.conn.id().clone(), place);
+        }
+        let Entry::Occupied(mut count) = self.users.entry(member.conn.client().identity.user.clone()) else { return Some((member, true)) };
+        *count.get_mut() -= 1;
+        let last = *count.get() == 0;
+        if last {
+            count.remove();
+        }
+        Some((member, last))
+    }
+
+    /// Writes steps that follow each other to everyone who does not have them: one write for each connection.
+    pub fn forward(&mut self, steps: &[SharedStep], limits: &Limits, metrics: &GatewayMetrics) {
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return };
+        let frames: Vec<_> = steps.iter().map(|step| frames::of(step)).collect();
+        let all = match frames.as_slice() {
+            [one] => one.clone(),
+            several => Frame::joined(several.iter().cloned()),
+        };
+        for member in &mut self.list {
+            if member.is_plain(first.version) {
+                member.position = last.version;
+                deliver(&member.conn, &all, metrics);
+            } else {
+                for (step, frame) in steps.iter().zip(&frames) {
+                    member.take(step, frame, limits, metrics);
+                }
+            }
+        }
+    }
+
+    /// Brings one connection from its position to the steps given.
+    pub fn follow(&mut self, connection: &ConnectionId, steps: &[SharedStep], limits: &Limits, metrics: &GatewayMetrics) {
+        if let Some(member) = self.get_mut(connection) {
+            for step in steps {
+                member.take(step, &frames::of(step), limits, metrics);
+            }
+        }
+    }
+
+    /// The update is on its way. Given back when the connection is no member.
+    pub fn wait_for(&mut self, waiting: Waiting) -> Option<Waiting> {
+        match self.get_mut(waiting.reply().conn().id()) {
+            Some(member) => {
+                member.waiting = Some(waiting);
+                None
+            }
+            None => Some(waiting),
+        }
+    }
+
+    /// The reply has come. `epoch_holds` says whether its version can be compared with ours. Nothing happens if the broadcast was first.
+    pub fn answered(&mut self, answered: Answered, epoch_holds: bool, now: Instant) {
+        let Some(member) = self.get_mut(&answered.connection) else { return };
+        let Some(waiting) = member.waiting.take_if(|waiting| waiting.is(&answered.update)) else { return };
+        match answered.answer {
+            Err(error) => waiting.refuse(error),
+            Ok(accepted) if epoch_holds => member.accept(waiting.into_answer(accepted), now),
+            Ok(accepted) => waiting.into_answer(accepted).write(),
+        }
+    }
+
+    /// Everyone goes on from `head`, whatever they held: they are told to catch up, and answers are written as they are.
+    pub fn restart(&mut self, session: &protocol::SessionId, head: &Head) {
+        let frame = resync(session);
+        for member in &mut self.list {
+            // A closed connection needs no notice.
+            let _ = member.conn.notify(&frame);
+            member.position = head.position.version;
+            for (answer, _) in std::mem::take(&mut member.answers).into_values().flatten() {
+                answer.write();
+            }
+        }
+    }
+
+    /// One connection goes on from `head` without what it missed, and is told so.
+    pub fn resync_one(&mut self, session: &protocol::SessionId, connection: &ConnectionId, head: Option<&Head>) {
+        if let (Some(member), Some(head)) = (self.get_mut(connection), head) {
+            member.position = head.position.version;
+            // A closed connection needs no notice.
+            let _ = member.conn.notify(&resync(session));
+        }
+    }
+
+    /// Writes answers that have waited too long for the frames before them.
+    pub fn release_answers(&mut self, now: Instant) {
+        for member in &mut self.list {
+            for held in member.answers.values_mut() {
+                if let Some((answer, _)) = held.take_if(|(_, since)| now.duration_since(*since) > HELD_ANSWER) {
+                    answer.write();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One entry of a session's history on its way to connections.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use game_state::{StateHash, Version};
+use protocol::{
+    Epoch, SessionStatus, UpdateId, UserId,
+    history::HistoryEntry,
+    position::Head,
+    update::{EntryKind, StateUpdateBroadcast},
+};
+use serde_json::value::RawValue;
+
+/// A committed entry: where it stands, what it follows, and the bytes that every client gets.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub epoch: Epoch,
+    pub version: Version,
+    pub hash_before: Option<StateHash>,
+    pub hash_after: Option<StateHash>,
+    pub update: UpdateId,
+    /// Of the operations as they were sent, in hexadecimal.
+    pub digest: String,
+    pub kind: EntryKind,
+    pub status: Option<SessionStatus>,
+    /// Who asked, for entries other than updates.
+    pub by: Option<UserId>,
+    pub game_master: Option<UserId>,
+    /// Server time of the commit.
+    pub at: u64,
+    /// The broadcast as JSON.
+    pub payload: Bytes,
+}
+
+/// Why a message on `session.<id>.updated` is no step. It is dropped and counted; what it should have been is filled in as a gap.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAStep {
+    #[error("its payload is not a broadcast: {0}")]
+    Payload(#[from] serde_json::Error),
+    #[error("its header {0} is absent or malformed")]
+    Header(&'static str),
+}
+
+impl Step {
+    /// Reads a broadcast. What its payload does not carry, because players must not need it, is in the headers.
+    pub fn from_broadcast(payload: Bytes, hash_before: Option<StateHash>, digest: String) -> Result<Self, NotAStep> {
+        let broadcast: StateUpdateBroadcast<'_> = serde_json::from_slice(&payload)?;
+        Ok(Self {
+            epoch: broadcast.epoch,
+            version: broadcast.new_version,
+            hash_before,
+            hash_after: broadcast.expected_hash,
+            update: broadcast.update_id,
+            digest,
+            kind: broadcast.kind,
+            status: broadcast.status,
+            by: broadcast.by,
+            game_master: broadcast.game_master_id,
+            at: broadcast.timestamp,
+            payload: payload.clone(),
+        })
+    }
+
+    /// The same step, read from the journal instead: its payload is the broadcast that was made from this entry.
+    pub fn from_history(session: &protocol::SessionId, entry: &HistoryEntry) -> Result<Self, NotAStep> {
+        let by = (entry.kind != EntryKind::Update).then(|| entry.author.clone());
+        let operations: &RawValue = &entry.operations;
+        let payload = serde_json::to_vec(&StateUpdateBroadcast {
+            session_id: session.clone(),
+            operations,
+            new_version: entry.version,
+            expected_hash: entry.hash_after,
+            epoch: entry.epoch.clone(),
+            timestamp: entry.at,
+            source: entry.source,
+            update_id: entry.update_id.clone(),
+            kind: entry.kind,
+            status: entry.status,
+            by: by.clone(),
+            game_master_id: entry.game_master_id.clone(),
+        })?;
+        Ok(Self {
+            epoch: entry.epoch.clone(),
+            version: entry.version,
+            hash_before: entry.hash_before,
+            hash_after: entry.hash_after,
+            update: entry.update_id.clone(),
+            digest: entry.digest.clone(),
+            kind: entry.kind,
+            status: entry.status,
+            by,
+            game_master: entry.game_master_id.clone(),
+            at: entry.at,
+            payload: payload.into(),
+        })
+    }
+
+    /// The head of the session once this step is taken.
+    pub fn head(&self) -> Head {
+        Head { position: protocol::Position { epoch: self.epoch.clone(), version: self.version }, hash: self.hash_after }
+    }
+
+    /// Whether it continues `head`: the next version, made from exactly that state. An absent hash matches any.
+    pub fn follows(&self, head: &Head) -> bool {
+        self.epoch == head.position.epoch && head.position.version.is_valid_next(self.version) && hashes_agree(self.hash_before, head.hash)
+    }
+
+    /// What it costs to keep, in bytes.
+    pub fn cost(&self) -> usize {
+        self.payload.len() + size_of::<Self>() + 128
+    }
+}
+
+/// Absent hashes are those of sessions that skip them: they match anything.
+pub fn hashes_agree(a: Option<StateHash>, b: Option<StateHash>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+/// Steps are shared between the ring, what is held and what is on its way.
+pub type SharedStep = Arc<Step>;

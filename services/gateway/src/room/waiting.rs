@@ -1,0 +1,106 @@
+//! Updates that a connection waits for, from the room's side.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use game_state::{Limits, Operations};
+use protocol::{ConnectionId, ErrorBody, UpdateId, update::EntryKind, update::UpdateAccepted};
+use tokio::sync::oneshot;
+
+use super::step::Step;
+use crate::{answer::Fields, client::Reply};
+
+/// What wrote the answer of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettledBy {
+    Reply,
+    Broadcast,
+}
+
+/// An update in flight.
+pub struct Waiting {
+    update: UpdateId,
+    /// As the client wrote them.
+    operations: Bytes,
+    /// Made only when a broadcast of the same id comes before the reply.
+    digest: OnceLock<Option<String>>,
+    reply: Reply,
+    settled: oneshot::Sender<SettledBy>,
+}
+
+/// The authority's reply to an update in flight, or what stands for it at the deadline.
+pub struct Answered {
+    pub connection: ConnectionId,
+    pub update: UpdateId,
+    pub answer: Result<UpdateAccepted, ErrorBody>,
+}
+
+impl Waiting {
+    pub fn new(update: UpdateId, operations: Bytes, reply: Reply, settled: oneshot::Sender<SettledBy>) -> Self {
+        Self { update, operations, digest: OnceLock::new(), reply, settled }
+    }
+
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    pub fn into_reply(self) -> Reply {
+        self.reply
+    }
+
+    pub fn is(&self, update: &UpdateId) -> bool {
+        self.update == *update
+    }
+
+    /// Whether `step` is this very update. The id alone does not tell: the client may have used it for other operations before,
+    /// and the authority will refuse those, so what was sent must be the same too.
+    pub fn is_made(&self, step: &Step, limits: &Limits) -> bool {
+        step.kind == EntryKind::Update && step.update == self.update && self.digest(limits) == Some(step.digest.as_str())
+    }
+
+    fn digest(&self, limits: &Limits) -> Option<&str> {
+        self.digest
+            .get_or_init(|| {
+                let operations = std::str::from_utf8(&self.operations).ok()?;
+                Some(Operations::parse(operations, limits).ok()?.digest().to_string())
+            })
+            .as_deref()
+    }
+
+    /// Writes the broadcast as the answer.
+    pub fn settle_by_broadcast(self, step: &Step) {
+        let accepted = UpdateAccepted {
+            new_version: step.version,
+            new_hash: step.hash_after,
+            epoch: step.epoch.clone(),
+            timestamp: step.at,
+            trace_id: None,
+        };
+        self.reply.success(&[&Fields::of(&accepted)]);
+        // Nobody listens when the update's lane has gone with its connection.
+        let _ = self.settled.send(SettledBy::Broadcast);
+    }
+
+    pub fn refuse(self, error: ErrorBody) {
+        self.reply.refuse(error);
+        let _ = self.settled.send(SettledBy::Reply);
+    }
+
+    /// The outcome is known, its answer is written in its place.
+    pub fn into_answer(self, accepted: UpdateAccepted) -> Accepted {
+        let _ = self.settled.send(SettledBy::Reply);
+        Accepted { reply: self.reply, accepted: UpdateAccepted { trace_id: None, ..accepted } }
+    }
+}
+
+/// A success that waits for its place.
+pub struct Accepted {
+    reply: Reply,
+    pub accepted: UpdateAccepted,
+}
+
+impl Accepted {
+    pub fn write(self) {
+        self.reply.success(&[&Fields::of(&self.accepted)]);
+    }
+}

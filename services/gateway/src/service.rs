@@ -1,0 +1,96 @@
+//! The gateway put together: configuration, components, tasks, shutdown.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Bus;
+use protocol::{InstanceId, subject::BUCKET_INSTANCES};
+use service_kit::{Clock, ConfigError, Lifecycle, Service};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auth::Authenticator,
+    authority::{Authority, Instances},
+    config::{Config, Settings},
+    door::Door,
+    heads,
+    metrics::GatewayMetrics,
+    presence::{self, PresenceHandle},
+    rest,
+    rooms::Rooms,
+};
+
+/// Everything that handlers need.
+pub struct Gateway {
+    pub settings: Settings,
+    pub auth: Authenticator,
+    pub authority: Authority,
+    pub bus: Bus,
+    pub clock: Clock,
+    pub lifecycle: Lifecycle,
+    pub metrics: GatewayMetrics,
+    pub presence: PresenceHandle,
+    pub rooms: Rooms,
+}
+
+/// Binds, connects, builds and starts everything.
+pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
+    let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid("auth.hs256_secret", error))?;
+    let instance: InstanceId = service.instance.parse().map_err(|error| ConfigError::invalid("instance.id", error))?;
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| ConfigError::invalid("http.listen", format!("{listen}: {error}")))?;
+    tracing::info!(address = %listener.local_addr()?, "clients may connect");
+
+    let bus = Bus::connect(&config.nats, &service.instance).await?;
+    bus.ensure_buckets().await?;
+    let connected = bus.clone();
+    service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".into()) });
+
+    let metrics = GatewayMetrics::new(&service.metrics);
+    let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), instance, metrics.clone());
+    let Config { http, auth: auth_config, mut edge, limits, requests, rooms, .. } = config;
+    let settings = Settings { limits, rooms, requests, http };
+    let instances = Instances::default();
+    let lifecycle = service.lifecycle.clone();
+    let gateway = Arc::new(Gateway {
+        authority: Authority::new(bus.clone(), instances.clone(), settings.request_timeout()),
+        settings,
+        auth,
+        clock: service.clock.clone(),
+        lifecycle: lifecycle.clone(),
+        metrics,
+        presence,
+        rooms: Rooms::default(),
+        bus: bus.clone(),
+    });
+
+    let soft = lifecycle.soft();
+    lifecycle.spawn("presence", keeper.run(soft.clone()));
+    lifecycle.spawn("instances", instances.watch(bus.kv(BUCKET_INSTANCES), soft.clone()));
+    let (checked, stop) = (Arc::clone(&gateway), soft.clone());
+    lifecycle.spawn("heads", async move { heads::check(&checked.rooms, &checked.authority, stop).await });
+
+    if !edge.allowed_origins.is_empty() {
+        return Err(ConfigError::invalid("edge.allowed_origins", "write auth.allowed_origins, which REST goes by too").into());
+    }
+    edge.allowed_origins.clone_from(&auth_config.allowed_origins);
+    edge.message_bytes = gateway.settings.limits.frame_bytes;
+    let router = rest::router(&gateway, &auth_config.allowed_origins, service.health.clone());
+    let (soft, grace) = (soft.clone(), Duration::from_millis(gateway.settings.http.drain_grace_ms));
+    let door = Arc::new(Door::new(Arc::clone(&gateway)));
+    let close = CancellationToken::new();
+    let (closing, drained) = (close.clone(), Arc::clone(&door));
+    lifecycle.spawn("drain", async move {
+        // Readiness fails at once. Whoever balances gets time to see it, what is in flight is answered, then clients move.
+        soft.cancelled().await;
+        tokio::time::sleep(grace).await;
+        drained.drain().await;
+        closing.cancel();
+    });
+    lifecycle.spawn("edge", async move {
+        let served = edge.build().run(listener, router, door, close).await;
+        gateway.rooms.close_all();
+        served
+    });
+    Ok(())
+}
