@@ -268,7 +268,8 @@ impl State {
         let last = match (&self.link, disconnect) {
             (Link::Socket(_), true) => [websocket::text(b"41"), goodbye].concat().into(),
             (Link::Socket(_), false) => goodbye,
-            (Link::Polling, true) => Bytes::from_static(b"41\x1e1"),
+            // Alone: the client would see a close packet in the same payload first, and reconnect.
+            (Link::Polling, true) => Bytes::from_static(b"41"),
             (Link::Polling, false) => Bytes::from_static(b"1"),
             (Link::Gone, _) => return,
         };

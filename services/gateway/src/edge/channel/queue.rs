@@ -86,9 +86,13 @@ impl Queue {
         let before = self.bytes();
         let mut started = self.written > 0;
         self.items.retain(|item| std::mem::take(&mut started) || keep(item));
+        self.count_again();
+        before - self.bytes()
+    }
+
+    fn count_again(&mut self) {
         self.broadcast_bytes = self.items.iter().filter(|item| item.droppable).map(|item| item.bytes.len()).sum();
         self.answer_bytes = self.items.iter().filter(|item| !item.droppable).map(|item| item.bytes.len()).sum();
-        before - self.bytes()
     }
 
     pub(super) fn write_to(&mut self, stream: &TcpStream) -> io::Result<Written> {
@@ -139,6 +143,6 @@ impl Queue {
         for item in &mut self.items {
             item.bytes = encode(&item.bytes);
         }
-        self.retain(|_| true);
+        self.count_again();
     }
 }

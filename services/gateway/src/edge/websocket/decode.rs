@@ -58,6 +58,9 @@ pub struct Decoder {
     control: Vec<u8>,
 }
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     fin: bool,
@@ -104,6 +107,10 @@ impl Decoder {
         loop {
             let have = usize::from(self.header_length);
             let need = header_length(&self.header[..have]);
+            if have == 2 {
+                // As early as possible: a client that breaks the rules may never send the rest.
+                self.check_start()?;
+            }
             if have == need {
                 self.header_length = 0;
                 return self.parse_header(need).map(Some);
@@ -118,7 +125,7 @@ impl Decoder {
         }
     }
 
-    fn parse_header(&self, length: usize) -> Result<Frame, Violation> {
+    fn check_start(&self) -> Result<Opcode, Violation> {
         let [first, second, ..] = self.header;
         let opcode = match first & 0x0f {
             0x0 => Opcode::Continuation,
@@ -129,26 +136,25 @@ impl Decoder {
             0xA => Opcode::Pong,
             _ => return Err(Violation::Protocol),
         };
-        let fin = first & FIN != 0;
-        if first & RESERVED != 0 || second & MASKED == 0 {
-            return Err(Violation::Protocol);
-        }
-        let payload = match second & 0x7f {
-            126 => u64::from(u16::from_be_bytes([self.header[2], self.header[3]])),
-            127 => self.header[2..10].iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
-            short => u64::from(short),
-        };
-        let shortest = match second & 0x7f {
-            126 => payload > 125,
-            127 => payload > 0xffff && payload >> 63 == 0,
-            _ => true,
-        };
         let in_place = match opcode {
             Opcode::Continuation => self.fragmented.is_some(),
             Opcode::Text | Opcode::Binary => self.fragmented.is_none(),
-            Opcode::Close | Opcode::Ping | Opcode::Pong => fin && payload <= MAX_CONTROL as u64,
+            Opcode::Close | Opcode::Ping | Opcode::Pong => first & FIN != 0 && usize::from(second & !MASKED) <= MAX_CONTROL,
         };
-        if !shortest || !in_place {
+        let allowed = first & RESERVED == 0 && second & MASKED != 0 && in_place;
+        if allowed { Ok(opcode) } else { Err(Violation::Protocol) }
+    }
+
+    fn parse_header(&self, length: usize) -> Result<Frame, Violation> {
+        let opcode = self.check_start()?;
+        let kind = self.header[1] & !MASKED;
+        let payload = self.header[2..length - 4].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+        let (payload, shortest) = match kind {
+            126 => (payload, payload > 125),
+            127 => (payload, payload > 0xffff && payload >> 63 == 0),
+            short => (u64::from(short), true),
+        };
+        if !shortest {
             return Err(Violation::Protocol);
         }
         let room = if is_control(opcode) { MAX_CONTROL } else { self.limit - self.message.len() };
@@ -157,7 +163,7 @@ impl Decoder {
         };
         let mut mask = [0; 4];
         mask.copy_from_slice(&self.header[length - 4..length]);
-        Ok(Frame { fin, opcode, mask, length: payload, read: 0 })
+        Ok(Frame { fin: self.header[0] & FIN != 0, opcode, mask, length: payload, read: 0 })
     }
 
     /// Memory is taken for what has come, never for what a header only announces.

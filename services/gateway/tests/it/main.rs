@@ -1,0 +1,3 @@
+//! The gateway from outside: real sockets, real servers.
+
+mod edge;
