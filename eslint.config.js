@@ -25,6 +25,6 @@ export default defineConfig(
   },
   {
     files: ["**/*.{js,mjs}"],
-    languageOptions: { globals: { console: "readonly", process: "readonly", performance: "readonly" } },
+    languageOptions: { globals: { Buffer: "readonly", console: "readonly", process: "readonly", performance: "readonly" } },
   },
 );

@@ -51,8 +51,8 @@ export class GameState {
   }
 
   private static checked(value: JsonValue, limits: Limits): GameState {
+    const longest = longestArray(value);
     checkStructure(value);
-    const longest = longestArray(value as unknown as JsonValue);
     if (longest > limits.arrayElements) throw tooLarge("elements in an array", longest, limits.arrayElements);
     const state = new GameState(value, limits);
     state.checkSize({ canonicalBytes: 0, bsonBytes: 0, nodes: 0 });

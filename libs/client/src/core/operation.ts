@@ -2,7 +2,7 @@ import { isObject, own, type JsonArray, type JsonObject, type JsonValue } from "
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { describePath, parsePath } from "./path.ts";
 import { placed, Rejection } from "./rejection.ts";
-import { parseJson } from "./text.ts";
+import { parseList } from "./text.ts";
 import type { OperationKind, PathSegment } from "./types.ts";
 import { importValue } from "./value.ts";
 
@@ -40,7 +40,7 @@ export function checkOperations(list: unknown, limits: Limits = DEFAULT_LIMITS):
 
 /** Reads a list of operations from its JSON text, strictly. */
 export function parseOperations(text: string, limits: Limits = DEFAULT_LIMITS): CheckedOperation[] {
-  const list = parseJson(text, limits.depth + LEVELS_AROUND);
+  const list = parseList(text, limits.depth + LEVELS_AROUND);
   if (!Array.isArray(list)) throw new Rejection("BAD_OPERATION", "operations are an array");
   return checkList(list, limits);
 }

@@ -1,7 +1,7 @@
 import { checkKey } from "./keys.ts";
 import type { JsonArray, JsonObject, JsonValue } from "./json.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { Rejection, type RejectionReason } from "./rejection.ts";
+import { placed, Rejection, type RejectionReason } from "./rejection.ts";
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 /** A string up to its closing quote; the escapes inside are checked when it is read. */
@@ -18,7 +18,18 @@ export function parseJson(text: string, maxDepth: number = DEFAULT_LIMITS.depth)
   return new Reader(text, maxDepth).read();
 }
 
+/** The same for a list of operations: a refusal says in which element of the list it was. */
+export function parseList(text: string, maxDepth: number): JsonValue {
+  const reader = new Reader(text, maxDepth);
+  return placed(
+    () => ({ operation: reader.element }),
+    () => reader.read(),
+  );
+}
+
 class Reader {
+  /** The element of the outermost array that is being read. */
+  element: number | undefined;
   private readonly text: string;
   private readonly maxDepth: number;
   private at = 0;
@@ -30,6 +41,7 @@ class Reader {
 
   read(): JsonValue {
     const value = this.value(0);
+    this.element = undefined;
     if (this.at < this.text.length) this.refuse("BAD_JSON", "text follows the value");
     return value;
   }
@@ -91,8 +103,10 @@ class Reader {
     const array: JsonArray = [];
     this.space();
     if (this.take("]")) return array;
-    do array.push(this.value(depth));
-    while (this.take(","));
+    do {
+      if (depth === 1) this.element = array.length;
+      array.push(this.value(depth));
+    } while (this.take(","));
     if (!this.take("]")) this.refuse("BAD_JSON", "a comma or the end of the array is expected");
     return array;
   }
