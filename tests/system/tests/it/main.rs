@@ -1,4 +1,5 @@
 //! The whole platform on real servers: what it does when all is well, what it refuses, and what is left when processes die.
+//! And the rooms that it is built of: which may use which.
 
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
@@ -9,5 +10,6 @@ mod journal;
 mod kills;
 mod play;
 mod refusals;
+mod rooms;
 mod table;
 mod updates;
