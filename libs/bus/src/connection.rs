@@ -49,7 +49,7 @@ pub(crate) async fn dial(config: &BusConfig, name: &str, changes: mpsc::Unbounde
         options = options.user_and_password(config.user.clone(), config.password.expose().to_owned());
     }
     options = with_tls(options, &config.tls)?;
-    options.connect(config.servers.clone()).await.map_err(|error| BusError::Config(format!("servers {:?}: {error}", config.servers)))
+    options.connect(config.servers.clone()).await.map_err(|error| BusError::Config(format!("servers {}: {error}", shown(&config.servers))))
 }
 
 fn with_tls(options: ConnectOptions, tls: &TlsConfig) -> Result<ConnectOptions, BusError> {
@@ -113,6 +113,12 @@ fn random_fraction() -> f64 {
     f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
 }
 
+/// Addresses without the passwords that may stand in them.
+fn shown(servers: &[String]) -> String {
+    let shown: Vec<_> = servers.iter().map(|server| server.rsplit_once('@').map_or(server.as_str(), |(_, host)| host)).collect();
+    shown.join(",")
+}
+
 /// Waits for the first connection and says what it waits for.
 pub(crate) async fn wait_until_connected(connection: &mut watch::Receiver<Connection>, servers: &[String]) {
     const SAY_AGAIN: Duration = Duration::from_secs(5);
@@ -120,7 +126,7 @@ pub(crate) async fn wait_until_connected(connection: &mut watch::Receiver<Connec
     while !connection.borrow_and_update().connected {
         if tokio::time::timeout(if waited_s == 0 { Duration::from_secs(1) } else { SAY_AGAIN }, connection.changed()).await.is_err() {
             waited_s += if waited_s == 0 { 1 } else { SAY_AGAIN.as_secs() };
-            tracing::warn!(servers = servers.join(","), waited_s, "waiting for NATS");
+            tracing::warn!(servers = shown(servers), waited_s, "waiting for NATS");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Key-value buckets, by their streams: put, read, list, watch. Keys leave by the bucket's `max_age`, not by a time of
 //! their own, which could not be renewed.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use async_nats::Subject;
 use bytes::Bytes;
@@ -67,19 +67,28 @@ impl Kv {
         Ok(stored.filter(|stored| !is_deleted(&stored.message)).and_then(|stored| self.entry(stored)))
     }
 
-    /// All keys with their values, of those that begin with `prefix` (whole tokens, as in `gateway`), or of all where it is empty.
+    /// All keys with their values in the order of the keys, of those that begin with `prefix` (whole tokens, as in `gateway`), or of all where it is empty.
     pub async fn list(&self, prefix: &str) -> Result<Vec<KvEntry>, BusError> {
         /// Listed in pages of so many.
         const PAGE: usize = 500;
         let filter = if prefix.is_empty() { format!("$KV.{}.>", self.bucket) } else { format!("{}.>", self.subject(prefix)?) };
-        let (mut entries, mut next) = (Vec::new(), 1);
+        // By key: one that is written again while pages are read comes again on a later page.
+        let (mut entries, mut next) = (BTreeMap::new(), 1);
         loop {
             let page = self.bus.run_from(&self.stream, &filter, next, PAGE).await?;
             next = page.messages.last().map_or(next, |last| last.sequence + 1);
             let done = page.complete || page.messages.is_empty();
-            entries.extend(page.messages.into_iter().filter(|stored| !is_deleted(&stored.message)).filter_map(|stored| self.entry(stored)));
+            for stored in page.messages {
+                let deleted = is_deleted(&stored.message);
+                let Some(entry) = self.entry(stored) else { continue };
+                if deleted {
+                    entries.remove(&entry.key)
+                } else {
+                    entries.insert(entry.key.clone(), entry)
+                };
+            }
             if done {
-                return Ok(entries);
+                return Ok(entries.into_values().collect());
             }
         }
     }

@@ -41,6 +41,5 @@ pub use message::Message;
 pub use publish::StreamAck;
 pub use request::Reply;
 pub use serve::{Request, Requests};
-pub use streams::{Stream, bucket_names};
 pub use subscription::{Delivery, Lost, Subscription};
 pub use work::{Job, WorkQueue};

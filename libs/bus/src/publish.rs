@@ -37,6 +37,16 @@ impl Bus {
         self.publish_acknowledged(subject.into(), headers.with(MESSAGE_ID, message_id), payload.into()).await
     }
 
+    /// As [`Bus::publish_stream`] for work to be done: without an id, so that the same work can be asked for again at any time.
+    pub async fn publish_work(
+        &self,
+        subject: impl Into<Subject>,
+        headers: Headers,
+        payload: impl Into<Bytes>,
+    ) -> Result<StreamAck, BusError> {
+        self.publish_acknowledged(subject.into(), headers, payload.into()).await
+    }
+
     pub(crate) async fn publish_acknowledged(&self, subject: Subject, headers: Headers, payload: Bytes) -> Result<StreamAck, BusError> {
         #[derive(Deserialize)]
         struct Ack {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Subject, Subscriber};
+use async_nats::{Subject, Subscriber, client::SubscribeErrorKind};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use protocol::headers as name;
@@ -56,8 +56,10 @@ impl Bus {
             Some(group) => client.queue_subscribe(subject.clone(), group.to_owned()).await,
             None => client.subscribe(subject.clone()).await,
         };
-        let subscriber =
-            subscribed.map_err(|error| BusError::Malformed { what: format!("subscribing to {subject}"), reason: error.to_string() })?;
+        let subscriber = subscribed.map_err(|error| match error.kind() {
+            SubscribeErrorKind::InvalidSubject => RequestError::BadSubject { subject: subject.into_string() },
+            _ => RequestError::Disconnected,
+        })?;
         self.flush(SUBSCRIBE_TIMEOUT).await?;
         Ok(subscriber)
     }

@@ -12,14 +12,9 @@ const STREAM_NOT_FOUND: u32 = 10059;
 
 /// A stream with the settings that are ours; what an operator adds beside them stays.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stream {
+struct Stream {
     name: String,
     settings: Map<String, Value>,
-}
-
-/// Names of the key-value buckets that [`Bus::ensure_buckets`] makes.
-pub fn bucket_names() -> [&'static str; 2] {
-    [BUCKET_PRESENCE, BUCKET_INSTANCES]
 }
 
 impl Bus {

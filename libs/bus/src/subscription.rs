@@ -33,7 +33,8 @@ pub enum Delivery {
 pub enum Lost {
     /// The reader was too slow: so many messages were left out.
     SlowReader { messages: u64 },
-    /// The connection was lost and is back. What was published in between did not come.
+    /// The connection was lost and is back. What was published in between did not come; a few messages from before the
+    /// loss or after it may stand on its other side.
     Connection,
 }
 
@@ -76,9 +77,8 @@ async fn receive(mut arriving: Subscriber, queue: Writer<Delivery>, mut connecti
         }
         tokio::select! {
             () = queue.closed() => return,
-            // Only after the messages of the old connection, which are all here before the new one is made.
-            biased_message = arriving.next() => {
-                let Some(message) = biased_message.map(Message::from) else { return };
+            message = arriving.next() => {
+                let Some(message) = message.map(Message::from) else { return };
                 if queue.push(message.size(), Delivery::Message(message)).is_err() {
                     lost = Some(Lost::SlowReader { messages: 1 });
                 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use async_nats::{Subject, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -46,28 +46,41 @@ impl WorkQueue {
     pub async fn next(&mut self) -> Option<Job> {
         let mut connection = self.bus.watch_connection();
         loop {
+            // A pull that was given up may have brought a job all the same.
+            if let Some(message) = self.arriving.next().now_or_never() {
+                if let Some(job) = self.take(message?.into()).await {
+                    return Some(job);
+                }
+                continue;
+            }
             let generation = connection.borrow_and_update().generation;
             let Some((since, _)) = self.asked.filter(|(_, over)| *over == generation) else {
                 self.pull(generation).await;
                 continue;
             };
             tokio::select! {
-                message = self.arriving.next() => {
-                    let message = Message::from(message?);
-                    self.asked = None;
-                    match message.status {
-                        None => return Some(Job { message, bus: self.bus.clone() }),
-                        Some(408 | 404) => {}
-                        Some(status) => {
-                            tracing::warn!(stream = self.stream, status, description = message.description, "the work queue was interrupted");
-                            self.recover().await;
-                        }
-                    }
-                }
+                message = self.arriving.next() => if let Some(job) = self.take(message?.into()).await {
+                    return Some(job);
+                },
                 () = tokio::time::sleep_until(since + PULL + Duration::from_secs(1)) => self.asked = None,
                 changed = connection.changed() => changed.ok()?,
             }
         }
+    }
+
+    /// A job, or what the server says in its place.
+    async fn take(&mut self, message: Message) -> Option<Job> {
+        self.asked = None;
+        match message.status {
+            None => return Some(Job { message, bus: self.bus.clone() }),
+            // Nothing came while the pull was open.
+            Some(404 | 408) => {}
+            Some(status) => {
+                tracing::warn!(stream = self.stream, status, description = message.description, "the work queue was interrupted");
+                self.recover().await;
+            }
+        }
+        None
     }
 
     /// Asks the server for one job.

@@ -90,3 +90,26 @@ impl HealthFlag {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_lists_what_fails_until_nothing_does() {
+        let health = Health::default();
+        let nats = health.flag("nats");
+        let connected = Arc::new(AtomicBool::new(false));
+        let reader = connected.clone();
+        health.check("mongo", move || if reader.load(Ordering::SeqCst) { Ok(()) } else { Err("not connected".into()) });
+        let failing = |health: &Health| health.failures().into_iter().map(|(name, reason)| format!("{name}: {reason}")).collect::<Vec<_>>();
+        assert_eq!(failing(&health), ["startup: not started yet", "nats: not yet", "mongo: not connected"]);
+        health.set_started();
+        nats.pass();
+        connected.store(true, Ordering::SeqCst);
+        assert!(failing(&health).is_empty());
+        nats.fail("gone");
+        health.set_stopping();
+        assert_eq!(failing(&health), ["shutdown: shutting down", "nats: gone"]);
+    }
+}

@@ -1,5 +1,7 @@
 //! The bus on a real nats-server. Tests that need no fault share one server and stay apart by a prefix of their own.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod buckets;
 mod chunked;
 mod connection;

@@ -11,8 +11,8 @@ async fn queue(bus: &Bus) -> WorkQueue {
     bus.work_queue(STREAM_SYNC, "sync-worker", ACK_WAIT).await.unwrap()
 }
 
-async fn mark(bus: &Bus, session: &str, id: &str) {
-    bus.publish_stream(bus.subjects().session_sync(&session.parse().unwrap()), id, none(), id.to_owned()).await.unwrap();
+async fn mark(bus: &Bus, session: &str, text: &str) {
+    bus.publish_work(bus.subjects().session_sync(&session.parse().unwrap()), none(), text.to_owned()).await.unwrap();
 }
 
 /// Whether nothing comes for longer than anything here takes to come.
@@ -110,4 +110,21 @@ async fn a_worker_waits_for_a_stream_that_is_made_later() {
     let mut queue = soon(waiting).await;
     mark(&bus, "s1", "a").await;
     assert!(soon(queue.next()).await.is_some());
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_deleted_is_made_again_and_the_same_work_can_be_asked_for_again() {
+    let bus = shared().await;
+    bus.ensure_streams().await.unwrap();
+    let mut queue = queue(&bus).await;
+    for _ in 0..2 {
+        assert!(is_idle(&mut queue).await);
+        let operation = format!("$JS.API.CONSUMER.DELETE.{}.sync-worker", bus.subjects().resource(STREAM_SYNC));
+        let deleted = bus.request(operation, none(), bytes::Bytes::new(), super::LONG).await.unwrap();
+        assert!(text(&deleted).contains("\"success\":true"), "{}", text(&deleted));
+        mark(&bus, "s1", "same").await;
+        let job = soon(queue.next()).await.unwrap();
+        assert_eq!(text(&job.message), "same");
+        job.ack().await.unwrap();
+    }
 }

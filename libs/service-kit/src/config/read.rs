@@ -77,7 +77,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items(items.iter().map(|item| Node(item)).enumerate())),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter().map(Node).enumerate())),
             Value::Object(map) => visitor.visit_map(Entries { rest: map.iter(), value: None }),
         }
     }
