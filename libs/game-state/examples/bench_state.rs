@@ -26,9 +26,10 @@ struct Row {
     times_faster_than_from_scratch: f64,
 }
 
-/// Enough for a steady median, without taking long on the largest state.
+/// Enough for a steady mean, without taking long on the largest state.
 const ROUNDS: usize = 400;
-const SLOW_ROUNDS: usize = 40;
+/// One round in so many also measures what the update is compared with.
+const SLOWER: usize = 5;
 
 fn main() -> anyhow::Result<()> {
     let rows = [("10 KB", 10 << 10), ("100 KB", 100 << 10), ("1 MB", 1 << 20), ("8 MB", (8 << 20) - 4096)];
@@ -74,25 +75,24 @@ fn measure(target: usize) -> anyhow::Result<Row> {
         let update = json!([{"path": format!("characters.{index}.pluginData.hitPoints"), "operation": "inc", "value": -1}]);
         updates.push(Operations::parse(&update.to_string(), &limits)?);
     }
-    let (mut apply, mut put_back) = (Vec::new(), Vec::new());
-    for update in &updates {
-        let start = Instant::now();
-        let applied = black_box(state.apply(update, &limits)?);
-        apply.push(start.elapsed());
-        let start = Instant::now();
-        state.put_back(applied.undo);
-        put_back.push(start.elapsed());
+    let [mut apply, mut put_back, mut sha256, mut from_scratch, mut capture] = [const { Vec::new() }; 5];
+    for (round, update) in updates.iter().enumerate() {
+        let applied = time(&mut apply, || state.apply(update, &limits))?;
+        time(&mut put_back, || state.put_back(applied.undo));
+        // What it is compared with runs in between, so that a slow moment of the machine meets all alike.
+        if round % SLOWER == 0 {
+            time(&mut sha256, || Sha256::digest(black_box(&bytes)));
+            time(&mut from_scratch, || Sha256::digest(black_box(&state).root().to_json()));
+            time(&mut capture, || state.canonical());
+        }
     }
-    let sha256 = median(time(SLOW_ROUNDS, || Sha256::digest(black_box(&bytes))));
-    let from_scratch = median(time(SLOW_ROUNDS, || Sha256::digest(black_box(&state).root().to_json())));
-    let capture = median(time(SLOW_ROUNDS, || state.canonical()));
-    let apply = mean(&apply);
+    let (sha256, apply, from_scratch) = (mean(sha256), mean(apply), mean(from_scratch));
     Ok(Row {
         bytes: bytes.len(),
         sha256_us: sha256,
         apply_and_hash_us: apply,
-        put_back_us: median(put_back),
-        capture_us: capture,
+        put_back_us: mean(put_back),
+        capture_us: mean(capture),
         from_scratch_us: from_scratch,
         to_sha256: apply / sha256,
         times_faster_than_from_scratch: from_scratch / apply,
@@ -122,24 +122,16 @@ fn entities(target: usize) -> Vec<serde_json::Value> {
     entities
 }
 
-fn time<T>(rounds: usize, mut work: impl FnMut() -> T) -> Vec<Duration> {
-    let rounds = (0..rounds).map(|_| {
-        let start = Instant::now();
-        black_box(work());
-        start.elapsed()
-    });
-    rounds.collect()
+fn time<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = black_box(work());
+    times.push(start.elapsed());
+    result
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
+/// The mean, since a change costs more the earlier in the form it is; without the slowest tenth, which is other processes' doing.
+fn mean(mut times: Vec<Duration>) -> f64 {
     times.sort();
-    times[times.len() / 2].as_secs_f64() * 1e6
-}
-
-/// The mean, since a change costs more the earlier in the form it is; without the slowest twentieth, which is other processes' doing.
-fn mean(times: &[Duration]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort();
-    let kept = &times[..times.len() * 19 / 20];
-    kept.iter().sum::<Duration>().as_secs_f64() / kept.len() as f64 * 1e6
+    times.truncate(times.len() * 9 / 10);
+    times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64 * 1e6
 }
