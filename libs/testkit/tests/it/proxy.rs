@@ -37,8 +37,13 @@ async fn latency_is_added_in_both_directions_and_taken_back() {
     proxy.set_latency(Duration::from_millis(60));
     assert!(round_trip(&mut stream).await.unwrap() >= Duration::from_millis(120));
     proxy.heal();
-    assert!(round_trip(&mut stream).await.unwrap() < Duration::from_millis(120));
-    assert_eq!(proxy.carried(), 16);
+    // On a busy machine one may be slow by itself, but not all of them.
+    let mut fastest = Duration::MAX;
+    for _ in 0..20 {
+        fastest = fastest.min(round_trip(&mut stream).await.unwrap());
+    }
+    assert!(fastest < Duration::from_millis(60), "{fastest:?}");
+    assert_eq!(proxy.carried(), 21 * 8);
 }
 
 #[tokio::test]
