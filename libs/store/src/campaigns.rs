@@ -142,6 +142,17 @@ impl Store {
     }
 }
 
+/// The entities of a state, each with its kind. What is not where a state has it is left out.
+pub fn entities_of(state: &Value) -> impl Iterator<Item = (Kind, &Value)> {
+    Kind::ALL.into_iter().flat_map(|kind| {
+        let entities = match kind {
+            Kind::Encounter => state.get("currentEncounter").filter(|encounter| !encounter.is_null()).map(std::slice::from_ref),
+            kind => state.get(kind.collection()).and_then(Value::as_array),
+        };
+        entities.unwrap_or_default().iter().map(move |entity| (kind, entity))
+    })
+}
+
 /// `entities`: of each kind, in the order of [`Kind::ALL`].
 fn state_of(entities: Vec<Vec<Value>>, plugin_data: Value) -> Result<Value, game_state::Rejection> {
     let members = Kind::ALL.iter().zip(entities).map(|(kind, entities)| match kind {

@@ -14,6 +14,7 @@ use crate::{StoreConfig, StoreError};
 pub(crate) mod collection {
     pub(crate) const SESSIONS: &str = "gameSessions";
     pub(crate) const JOURNAL: &str = "sessionUpdates";
+    pub(crate) const BASES: &str = "sessionBases";
     pub(crate) const CAMPAIGNS: &str = "campaigns";
     /// The kinds of documents that a session's state begins with and is written back to.
     pub(crate) const BACKING: [&str; 4] = ["characters", "actors", "items", "encounters"];

@@ -6,6 +6,7 @@
 //! - Nothing is retried here except where a function says so: only the caller knows whether a second try is safe.
 //! - A client's path or key never becomes a key of an update: states are written as whole values by our own converter ([`convert`]).
 
+mod base;
 mod campaigns;
 mod chain;
 mod config;
@@ -22,7 +23,8 @@ mod snapshot;
 mod transaction;
 mod write_back;
 
-pub use campaigns::{CampaignDocument, Content, Counted, ImportRefused, InitialState, Kind, entity_id};
+pub use base::Base;
+pub use campaigns::{CampaignDocument, Content, Counted, ImportRefused, InitialState, Kind, entities_of, entity_id};
 pub use chain::Link;
 pub use config::StoreConfig;
 pub use connect::Store;

@@ -2,7 +2,7 @@
 
 use game_state::{CanonicalState, StateHash, Version};
 use mongodb::bson::{RawArrayBuf, RawDocumentBuf, cstr, doc};
-use protocol::{Epoch, SessionId, SessionStatus, UserId};
+use protocol::{Epoch, SessionId, SessionStatus, UserId, update::EntryKind};
 
 use crate::{
     BatchError, EncodedEntry, SessionDocument, SessionHead, Store, StoreError,
@@ -63,7 +63,10 @@ impl Store {
         const OPERATION: &str = "create a session";
         let unstorable = |fault: String| StoreError::Driver { operation: OPERATION, code: None, message: fault };
         let raw = mongodb::bson::serialize_to_raw_document_buf(document).map_err(|error| unstorable(error.to_string()))?;
-        let raw = convert::append_json(raw, "gameState", &state.to_vec()).map_err(|error| unstorable(error.to_string()))?;
+        let state = state.to_vec();
+        let raw = convert::append_json(raw, "gameState", &state).map_err(|error| unstorable(error.to_string()))?;
+        // Before the session is there; without a session it is read by nobody.
+        self.write_base(&document.id, &state).await?;
         loop {
             match self.within(OPERATION, self.sessions().insert_one(&raw)).await {
                 Ok(_) => return Ok(Inserted::Inserted),
@@ -102,6 +105,11 @@ impl Store {
 
     /// Appends an entry and writes the document of its version, in one transaction.
     pub async fn commit_with_document(&self, entry: &EncodedEntry, snapshot: &Snapshot<'_>) -> Result<CommitResult, BatchError> {
+        // A scheduled session that is started begins with the campaign as it is now. If it is not started after all, its next
+        // start notes this again.
+        if snapshot.new_epoch.is_some() && entry.document().get_str("kind").is_ok_and(|kind| kind == EntryKind::Start.as_str()) {
+            self.write_base(snapshot.id, &snapshot.state.to_vec()).await.map_err(BatchError::Refused)?;
+        }
         let mut transaction = Transaction::begin(self).await.map_err(BatchError::Refused)?;
         let mut documents = RawArrayBuf::new();
         documents.push(entry.document());

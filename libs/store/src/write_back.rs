@@ -13,7 +13,7 @@ use protocol::{CampaignId, Epoch, SessionId};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Kind, SessionDocument, Store, StoreError,
+    Base, Kind, SessionDocument, Store, StoreError, base,
     campaigns::{Updates, decode_entity, unstorable},
     connect::collection,
     convert,
@@ -35,9 +35,9 @@ pub struct WriteBack {
 /// What the campaign has stored.
 #[derive(Debug, Clone)]
 pub struct Backing {
-    /// The place of the last write-back of this campaign, whichever session it was.
-    pub last: Option<EntitySync>,
     pub plugin_data: Option<Value>,
+    /// What the session began with.
+    pub base: Base,
     pub entities: Vec<StoredEntity>,
 }
 
@@ -113,13 +113,16 @@ impl WriteBack {
         let campaign = self.document.campaign_id.clone();
         let filter = doc! { "_id": campaign.as_str() };
         let found = self.transaction.find(OPERATION, &self.store.collection(collection::CAMPAIGNS), filter, FindOptions::default()).await?;
-        let (mut last, mut plugin_data) = (None, None);
+        let mut plugin_data = None;
         if let Some(document) = found.first() {
             let place = format!("campaigns {campaign}");
-            last = decode_sync(document, &place)?;
             let bson = document.get("pluginData").map_err(|error| StoreError::corrupt(None, &*place, error.to_string()))?;
             plugin_data = bson.map(convert::value).transpose().map_err(|error| StoreError::corrupt(None, &*place, error.to_string()))?;
         }
+        let session = self.document.id.clone();
+        let filter = doc! { "_id": session.as_str() };
+        let found = self.transaction.find(OPERATION, &self.store.collection(collection::BASES), filter, FindOptions::default()).await?;
+        let base = found.first().map(|document| base::decode(&session, document)).transpose()?.unwrap_or_default();
         let mut entities = Vec::new();
         for kind in Kind::ALL {
             let ids = ids.iter().filter(|(of, _)| *of == kind).flat_map(|(_, ids)| ids).collect::<Vec<_>>();
@@ -130,7 +133,7 @@ impl WriteBack {
                 entities.push(decode_stored(kind, &campaign, document)?);
             }
         }
-        Ok(Backing { last, plugin_data, entities })
+        Ok(Backing { plugin_data, base, entities })
     }
 
     /// Writes what was decided, and notes on each document and on the campaign which state it is from. `at`: server time, milliseconds.

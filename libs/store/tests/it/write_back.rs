@@ -24,7 +24,9 @@ async fn changes_are_all_there_after_the_commit_and_none_without_it() {
         let mut work = bench.store.begin_write_back(&id("s")).await.unwrap().unwrap();
         let backing = work.backing(&[(Kind::Character, vec!["c9".to_owned()])]).await.unwrap();
         assert_eq!(backing.entities.iter().filter(|entity| !entity.removed).count(), 5);
-        assert_eq!(backing.last, None);
+        let hero_before = value(json!({"id": "c1", "name": "Ann", "a.b": {"_id": 1}}));
+        assert_eq!(backing.base[&(Kind::Character, "c1".to_owned())], entity_hash(&hero_before), "what the session began with");
+        assert_eq!(backing.base.len(), 4);
         let stored = backing.entities.iter().find(|entity| entity.id == "c2").unwrap();
         assert_eq!(stored.hash, entity_hash(&value(json!({"id": "c2", "hp": 5}))));
         let changes = [
