@@ -1,1 +1,7 @@
-fn main() {}
+//! The sync-worker's process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::main("sync-worker", env!("CARGO_PKG_VERSION"), sync_worker::start)
+}

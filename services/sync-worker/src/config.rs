@@ -1,0 +1,90 @@
+//! Settings of the sync-worker. Every key can be set by `STATEWARD_<SECTION>__<KEY>`.
+
+use bus::BusConfig;
+use serde::{Deserialize, Serialize};
+use service_kit::ConfigError;
+use store::StoreConfig;
+
+use crate::plan::{ConflictPolicy, Policy, RemovedPolicy};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub nats: BusConfig,
+    pub mongo: StoreConfig,
+    pub sync: Sync,
+    pub sweep: Sweep,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sync {
+    /// Sessions written back at once by this process.
+    pub at_once: usize,
+    /// What happens to the document of an entity that the session removed: `keep`, `mark` or `delete`.
+    pub removed: RemovedPolicy,
+    /// What happens to a document that somebody else changed since the session began: `overwrite`, `skip` or `fail`.
+    pub conflict: ConflictPolicy,
+    /// A mark that nobody has acknowledged for so long is given to another worker.
+    pub ack_wait_ms: u64,
+    /// Before a failed session is tried again: doubled with every failure, up to the longest.
+    pub retry_ms: u64,
+    pub longest_retry_ms: u64,
+    /// How long the authority may take to answer.
+    pub authority_timeout_ms: u64,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            at_once: 4,
+            removed: RemovedPolicy::Mark,
+            conflict: ConflictPolicy::Overwrite,
+            ack_wait_ms: 30_000,
+            retry_ms: 250,
+            longest_retry_ms: 30_000,
+            authority_timeout_ms: 10_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sweep {
+    /// How often MongoDB is asked for sessions that end.
+    pub interval_ms: u64,
+    /// A session is left to the queue for so long after its end began.
+    pub after_ms: u64,
+    /// Sessions taken up by one look.
+    pub batch: u32,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { interval_ms: 3_000, after_ms: 5_000, batch: 100 }
+    }
+}
+
+impl Config {
+    /// Checks what the types cannot.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("sync.at_once", self.sync.at_once as u64),
+            ("sync.retry_ms", self.sync.retry_ms),
+            ("sweep.interval_ms", self.sweep.interval_ms),
+            ("sweep.batch", self.sweep.batch.into()),
+        ];
+        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::invalid(key, "must be at least 1"));
+        }
+        // While a session is worked on its mark is renewed every third of this.
+        if self.sync.ack_wait_ms < 3_000 {
+            return Err(ConfigError::invalid("sync.ack_wait_ms", "must be at least 3000"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { removed: self.sync.removed, conflict: self.sync.conflict }
+    }
+}

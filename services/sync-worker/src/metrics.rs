@@ -1,0 +1,72 @@
+//! Metrics of the sync-worker.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+};
+use service_kit::Metrics;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: Word,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Word {
+    /// Written back, and the authority knows.
+    Done,
+    /// There was nothing to do.
+    NotDue,
+    /// To be tried again.
+    Retry,
+    /// Somebody has to look. It is tried again all the same.
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Found {
+    pub(crate) fault: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct SyncMetrics {
+    /// Attempts, by how they ended.
+    pub(crate) syncs: Family<Outcome, Counter>,
+    /// Time of one attempt that wrote.
+    pub(crate) seconds: Histogram,
+    /// Documents written and removed.
+    pub(crate) documents: Counter,
+    /// What was found wrong with single entities.
+    pub(crate) findings: Family<Found, Counter>,
+    /// Age of the oldest session that waits for its end, in seconds; 0 if none waits. As of the last look.
+    pub(crate) lag: Gauge,
+    /// Sessions that wait for their end. As of the last look.
+    pub(crate) ending: Gauge,
+}
+
+impl SyncMetrics {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let this = Self {
+            syncs: Family::default(),
+            seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
+            documents: Counter::default(),
+            findings: Family::default(),
+            lag: Gauge::default(),
+            ending: Gauge::default(),
+        };
+        metrics.register(|registry| {
+            registry.register("syncs", "Attempts to write a session back, by outcome", this.syncs.clone());
+            registry.register("sync_seconds", "Time of an attempt that wrote, in seconds", this.seconds.clone());
+            registry.register("sync_documents", "Documents written or removed", this.documents.clone());
+            registry.register("sync_findings", "Entities that could not be written as they are, by fault", this.findings.clone());
+            registry.register("sync_lag_seconds", "Age of the oldest session that waits for its end", this.lag.clone());
+            registry.register("sync_ending_sessions", "Sessions that wait for their end", this.ending.clone());
+        });
+        this
+    }
+}

@@ -1,0 +1,58 @@
+//! Looking for sessions that end and whose mark was lost.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{config, work::Worker};
+
+impl Worker {
+    /// Looks at MongoDB again and again until shutdown.
+    pub(crate) async fn sweep(self, config: config::Sweep) {
+        let soft = self.lifecycle.soft().clone();
+        let mut ticks = tokio::time::interval(Duration::from_millis(config.interval_ms));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = soft.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                () = soft.cancelled() => return,
+                () = self.look(&config) => {}
+            }
+        }
+    }
+
+    /// Takes up what has waited too long. Each in its own task, as many at once as there are slots.
+    async fn look(&self, config: &config::Sweep) {
+        let ending = match self.syncer.store.sessions_ending(config.batch).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                tracing::warn!(%error, "could not look for sessions that end");
+                return;
+            }
+        };
+        let now_ms = self.syncer.clock.now_ms();
+        let waiting_ms = |since: u64| now_ms.saturating_sub(since);
+        let oldest_ms = ending.iter().map(|session| waiting_ms(session.last_state_update)).max().unwrap_or(0);
+        self.syncer.metrics.ending.set(ending.len() as i64);
+        self.syncer.metrics.lag.set((oldest_ms / 1000) as i64);
+        for session in ending {
+            let left_to_the_queue = waiting_ms(session.last_state_update) < config.after_ms;
+            if left_to_the_queue || self.busy.is_backing_off(&session.id, Instant::now()) {
+                continue;
+            }
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Some(claim) = self.busy.claim(&session.id) else { continue };
+            let worker = self.clone();
+            self.lifecycle.spawn_brief("sync", async move {
+                tokio::select! {
+                    _ = worker.end(&session.id, claim) => {}
+                    () = worker.lifecycle.hard().cancelled() => {}
+                }
+                drop(slot);
+            });
+        }
+    }
+}

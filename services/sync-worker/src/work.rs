@@ -1,0 +1,121 @@
+//! Taking marks from the queue. A mark is acknowledged when its session needs nothing more; else it comes again.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{Job, WorkQueue};
+use protocol::{SessionId, sync::SyncRequested};
+use service_kit::Lifecycle;
+use tokio::{sync::Semaphore, time::Instant};
+
+use crate::{
+    busy::{Busy, Claim},
+    config,
+    metrics::{Outcome as Label, Word},
+    sync::{Failure, Outcome, Syncer},
+};
+
+/// Another task of this process works on the session.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
+/// What the queue and the sweep share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    pub(crate) syncer: Syncer,
+    pub(crate) busy: Busy,
+    /// Sessions at work, over queue and sweep.
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) config: Arc<config::Sync>,
+}
+
+impl Worker {
+    /// Works off the queue until shutdown. What was begun is finished; what was not comes again elsewhere.
+    pub(crate) async fn take(self, mut queue: WorkQueue) {
+        let soft = self.lifecycle.soft().clone();
+        loop {
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let job = tokio::select! {
+                () = soft.cancelled() => return,
+                job = queue.next() => job,
+            };
+            let Some(job) = job else { return };
+            let worker = self.clone();
+            self.lifecycle.spawn_brief("sync", async move {
+                worker.work(job).await;
+                drop(slot);
+            });
+        }
+    }
+
+    async fn work(&self, job: Job) {
+        let verdict = match serde_json::from_slice::<SyncRequested>(&job.message.payload) {
+            Ok(work) => match self.busy.claim(&work.session_id) {
+                Some(claim) => self.renewing(&job, self.end(&work.session_id, claim)).await,
+                None => Some(BUSY_DELAY),
+            },
+            Err(error) => {
+                tracing::warn!(subject = %job.message.subject, %error, "work that cannot be read is dropped");
+                None
+            }
+        };
+        let answered = match verdict {
+            None => job.ack().await,
+            Some(delay) => job.nak(delay).await,
+        };
+        if let Err(error) = answered {
+            // It comes again, and finds nothing to do.
+            tracing::debug!(%error, "the queue did not hear what became of its work");
+        }
+    }
+
+    /// Keeps the job ours while the work goes on.
+    async fn renewing(&self, job: &Job, work: impl Future<Output = Option<Duration>>) -> Option<Duration> {
+        let mut work = std::pin::pin!(work);
+        let every = Duration::from_millis(self.config.ack_wait_ms / 3);
+        loop {
+            tokio::select! {
+                verdict = &mut work => return verdict,
+                () = tokio::time::sleep(every) => {
+                    let _lost = job.in_progress().await;
+                }
+                // What is not committed by now is undone by the server; another worker does it again.
+                () = self.lifecycle.hard().cancelled() => return Some(Duration::ZERO),
+            }
+        }
+    }
+
+    /// One attempt, with its account. Gives the time until the next one, if there must be one.
+    pub(crate) async fn end(&self, session: &SessionId, claim: Claim) -> Option<Duration> {
+        let result = self.syncer.end(session).await;
+        drop(claim);
+        let outcome = match &result {
+            Ok(Outcome::Done) => Word::Done,
+            Ok(Outcome::NotDue) => Word::NotDue,
+            Err(failure) if failure.is_transient() => Word::Retry,
+            Err(_) => Word::Failed,
+        };
+        self.syncer.metrics.syncs.get_or_create(&Label { outcome }).inc();
+        match result {
+            Ok(_) => {
+                self.busy.succeeded(session);
+                None
+            }
+            Err(failure) => Some(self.failed(session, &failure).await),
+        }
+    }
+
+    async fn failed(&self, session: &SessionId, failure: &Failure) -> Duration {
+        let [first, longest] = [self.config.retry_ms, self.config.longest_retry_ms].map(Duration::from_millis);
+        let delay = self.busy.failed(session, Instant::now(), first, longest);
+        let retry_ms = delay.as_millis() as u64;
+        if failure.is_transient() {
+            tracing::info!(session = %session, error = %failure, retry_ms, "the session could not be written back now");
+        } else {
+            tracing::error!(session = %session, error = %failure, retry_ms, "the session cannot be written back");
+            if let Err(error) = self.syncer.store.set_sync_error(session, &failure.to_string()).await {
+                tracing::warn!(session = %session, %error, "nor could that be noted in its document");
+            }
+        }
+        delay
+    }
+}
