@@ -190,11 +190,7 @@ impl Authority {
                     .await?;
                     return Ok(Some(document));
                 }
-                SnapshotResult::FilterMissed(found) => {
-                    if !self.explain_miss(session, found, deadline).await? {
-                        return Ok(None);
-                    }
-                }
+                SnapshotResult::FilterMissed(found) => self.explain_miss(session, found, deadline).await?,
             }
             if self.clock.instant() >= deadline {
                 return Err(ErrorBody::unavailable("DEADLINE", "the session document could not be written in time"));
@@ -211,30 +207,29 @@ impl Authority {
     }
 
     /// The document is not where it was left. On the chain it was another instance; anything else freezes the session.
-    /// Says whether there is still something to write.
     async fn explain_miss(
         self: &Arc<Self>,
         session: &Arc<Session>,
         found: Option<SessionHead>,
         deadline: Instant,
-    ) -> Result<bool, ErrorBody> {
+    ) -> Result<(), ErrorBody> {
         self.in_turn(session, deadline, async |live| {
             let Some(found) = found else { return Err(Failure::from(Fault::NoSuchSession(session.id.clone()))) };
             self.catch_up(session, live).await?;
             if found.epoch != live.head.epoch {
                 // A repair elsewhere: what is cached is of another history.
                 *live = self.load(session).await?;
-                return Ok(true);
+                return Ok(());
             }
             if found.version <= live.head.version && self.store.stands_on_chain(&session.id, &found).await? {
                 live.document = Document { version: found.version, hash: found.hash };
                 live.behind_since = None;
                 self.snapshot_becomes_due(session, live);
-                return Ok(live.lag() > 0);
+                return Ok(());
             }
             let reason = format!("the session document at version {} is not on the journal's chain", found.version);
             self.freeze_live(session, live, "snapshot", &reason).await;
-            Ok(false)
+            Ok(())
         })
         .await
     }

@@ -21,7 +21,7 @@ use crate::{
 
 impl Authority {
     /// `addressed`: the session that the subject names, where it names one.
-    pub(crate) async fn update(
+    pub async fn update(
         self: &Arc<Self>,
         caller: &Caller,
         addressed: Option<&SessionId>,

@@ -1,0 +1,112 @@
+use std::time::{Duration, Instant};
+
+use protocol::Outcome;
+use serde_json::json;
+use testkit::{Mongo, NatsServer, eventually};
+
+use crate::support::{PATIENCE, World, kind};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_mongod_stopped_an_update_fails_within_the_deadline_and_later_ones_work_again() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world.authority_with(|config| config.commit.deadline_ms = 2_000).await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    mongo.kill9();
+    let asked = Instant::now();
+    let failed = world.hit("u2", 1, 2).await.unwrap_err();
+    assert_eq!(failed.code.as_str(), "TRANSACTION_FAILED", "{failed:?}");
+    assert!(failed.retryable && asked.elapsed() < Duration::from_millis(3_000), "{failed:?} after {:?}", asked.elapsed());
+    mongo.restart().await.unwrap();
+    let settled = eventually("the re-send to be settled", PATIENCE, async || world.hit("u2", 1, 2).await.ok()).await.unwrap();
+    assert_eq!(settled.new_version.get(), 2);
+    world.hit("u3", 2, 3).await.unwrap();
+    world.assert_chain(3).await;
+    world.eventually_streamed(1..=3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_that_lands_late_is_published_and_found_by_the_re_send() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world.authority_with(|config| config.commit.deadline_ms = 700).await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    mongo.pause().unwrap();
+    let failed = world.hit("u2", 1, 2).await.unwrap_err();
+    assert_eq!(kind(&failed), ("TRANSACTION_FAILED", "COMMIT_UNKNOWN"));
+    assert_eq!(failed.outcome, Some(Outcome::Unknown));
+    mongo.resume().unwrap();
+    // What the paused server had read from its socket is carried out now; the update is in no one's hands any more.
+    eventually("the insert to land", PATIENCE, async || (world.journal().await.len() == 2).then_some(())).await.unwrap();
+    world.eventually_streamed(1..=2).await;
+    let settled = eventually("the first result", PATIENCE, async || world.hit("u2", 1, 2).await.ok()).await.unwrap();
+    assert_eq!(settled.new_version.get(), 2);
+    world.assert_chain(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_concern_error_leaves_the_outcome_in_doubt_and_the_key_settles_it() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let authority = world.authority().await;
+    world.play().await;
+    let error = json!({"code": 64, "errmsg": "waiting for replication timed out"});
+    let fields = json!({"mode": {"times": 1}, "data": {"failCommands": ["insert"], "writeConcernError": error}});
+    mongo.fail_point("failCommand", fields).await.unwrap();
+    assert_eq!(world.hit("u1", 0, 1).await.unwrap().new_version.get(), 1);
+    assert_eq!(settled(&authority, "unknown"), 1, "the fault was hit");
+    world.hit("u2", 1, 1).await.unwrap();
+    world.assert_chain(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_closed_in_the_middle_of_a_commit_is_settled_and_tried_again() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let authority = world.authority().await;
+    world.play().await;
+    let fields = json!({"mode": {"times": 2}, "data": {"failCommands": ["insert"], "closeConnection": true}});
+    mongo.fail_point("failCommand", fields).await.unwrap();
+    assert_eq!(world.hit("u1", 0, 1).await.unwrap().new_version.get(), 1);
+    assert_eq!(settled(&authority, "unknown"), 1, "the fault was hit");
+    assert!(authority.authority.metrics.commit_retries.get() >= 1);
+    world.assert_chain(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_key_of_another_writer_is_settled_as_lost() {
+    let world = World::new().await;
+    let (one, two) = (world.authority().await, world.authority().await);
+    world.play().await;
+    world.update_at(&one, "u1", 0, 1).await.unwrap();
+    world.update_at(&two, "u2", 1, 2).await.unwrap();
+    // Its cache still has version 1 as the head: only the key tells.
+    let lost = world.update_at(&one, "late", 1, 3).await.unwrap_err();
+    assert_eq!((lost.code.as_str(), lost.current_version.unwrap().get()), ("VERSION_CONFLICT", 2));
+    assert_eq!(settled(&one, "duplicate"), 1);
+    let state = world.full_state(json!({})).await.unwrap();
+    assert_eq!(state["gameState"]["characters"][0]["pluginData"]["hitPoints"], json!(2));
+    world.update_at(&one, "next", 2, 4).await.unwrap();
+    world.assert_chain(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transient_refusal_of_a_second_delivery_says_that_the_outcome_is_unknown() {
+    let world = World::new().await;
+    let authority = world.authority_with(|config| config.requests.in_work = 1).await;
+    world.play().await;
+    let _place = authority.authority.in_work.clone().acquire_owned().await.unwrap();
+    let mut headers = bus::Headers::new();
+    headers.set_identity(&crate::support::gm());
+    headers.set_delivery(1);
+    let update = json!({"id": "u1", "sessionId": world.session, "version": "0", "operations": [], "timestamp": 1, "source": "gm"});
+    let busy =
+        world.ask_with::<serde_json::Value>(world.bus.subjects().session_update(&world.session), headers, &update).await.unwrap_err();
+    assert_eq!((kind(&busy), busy.outcome), (("TRANSACTION_FAILED", "BUSY"), Some(Outcome::Unknown)));
+}
+
+fn settled(instance: &crate::support::Instance, reason: &'static str) -> u64 {
+    instance.authority.metrics.settled.get_or_create(&state_authority::metrics::Reason { reason }).get()
+}

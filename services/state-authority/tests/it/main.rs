@@ -1,0 +1,12 @@
+//! The authority on a real nats-server and mongod, one or several instances in this process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers of tests are no tests to clippy")]
+
+mod commands;
+mod faults;
+mod integrity;
+mod reads;
+mod snapshots;
+mod stream;
+mod support;
+mod updates;

@@ -1,0 +1,98 @@
+use bus::Headers;
+use serde_json::{Value, json};
+
+use crate::support::{World, gm, kind, user};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_cache_is_behind_answers_with_what_was_acknowledged_elsewhere() {
+    let world = World::new().await;
+    let (one, two) = (world.authority().await, world.authority().await);
+    world.play().await;
+    world.update_at(&one, "u1", 0, 1).await.unwrap();
+    world.update_at(&two, "u2", 1, 2).await.unwrap();
+    for base in 2..12 {
+        let at = if base % 2 == 0 { &one } else { &two };
+        let accepted = world.update_at(at, &format!("v{base}"), base, base as i64).await.unwrap();
+        // Whichever instance takes it.
+        for _ in 0..4 {
+            let state = world.full_state(json!({})).await.unwrap();
+            assert_eq!((&state["gameStateVersion"], &state["gameStateHash"]), (&json!(accepted.new_version), &json!(accepted.new_hash)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_the_current_state_is_told_so() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    let accepted = world.hit("u1", 0, 1).await.unwrap();
+    let held = json!({"version": "1", "hash": accepted.new_hash, "epoch": accepted.epoch});
+    assert_eq!(world.full_state(held).await.unwrap()["notModified"], json!(true));
+    for other in [json!({"version": "0", "hash": accepted.new_hash}), json!({"version": "1", "hash": accepted.new_hash, "epoch": "other"})]
+    {
+        assert!(world.full_state(other).await.unwrap().get("gameState").is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn participants_read_and_strangers_do_not() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    let subject = || world.bus.subjects().session_state(&world.session);
+    for (who, may) in [("gm", true), ("player", true), ("stranger", false)] {
+        let answer = world.ask::<Value>(subject(), &user(who), &json!({})).await;
+        assert_eq!(answer.is_ok(), may, "{who}");
+        let read = world.command(&user(who), json!({"command": "join"})).await;
+        assert_eq!(read.is_ok(), may, "{who}");
+        if let Err(error) = read {
+            assert_eq!(kind(&error), ("PERMISSION_DENIED", "NOT_A_PARTICIPANT"));
+        }
+    }
+    // A gateway asks for all of its connections.
+    assert!(world.ask_with::<Value>(subject(), Headers::new(), &json!({})).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_gives_what_came_after_a_version_and_what_was_replaced_to_the_game_master_only() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    for base in 0..5 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    let subject = || world.bus.subjects().session_history(&world.session);
+    let history: Value = world.ask(subject(), &user("player"), &json!({"since": "2"})).await.unwrap();
+    let versions: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| entry["version"].clone()).collect();
+    assert_eq!(versions, [json!("3"), json!("4"), json!("5")]);
+    assert_eq!((&history["headVersion"], &history["oldestVersion"]), (&json!("5"), &json!("1")));
+    assert!(history["entries"][0].get("previous").is_none());
+    let limited: Value = world.ask(subject(), &user("player"), &json!({"since": "0", "limit": 2})).await.unwrap();
+    assert_eq!(limited["entries"].as_array().unwrap().len(), 2);
+    let with_previous = json!({"since": "2", "withPrevious": true});
+    let refused = world.ask::<Value>(subject(), &user("player"), &with_previous).await.unwrap_err();
+    assert_eq!(kind(&refused), ("PERMISSION_DENIED", "NOT_GAME_MASTER"));
+    let history: Value = world.ask(subject(), &gm(), &with_previous).await.unwrap();
+    assert!(history["entries"][0]["previous"].to_string().contains('1'), "the value that version 2 had: {history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_sessions_only_those_that_moved_on_are_named() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    let epoch = world.play().await.epoch;
+    for base in 0..3 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    let ask = |version: &str| {
+        json!({"sessions": [
+            {"sessionId": world.session, "epoch": epoch, "version": version},
+            {"sessionId": "unknown", "epoch": "e", "version": "4"},
+        ]})
+    };
+    let behind: Value = world.ask_with(world.bus.subjects().heads(), Headers::new(), &ask("1")).await.unwrap();
+    assert_eq!(behind["sessions"], json!([{"sessionId": world.session, "epoch": epoch, "version": "3"}]));
+    let current: Value = world.ask_with(world.bus.subjects().heads(), Headers::new(), &ask("3")).await.unwrap();
+    assert_eq!(current["sessions"], json!([]));
+}

@@ -1,0 +1,106 @@
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_follows_after_so_many_updates_or_so_much_time() {
+    let world = World::new().await;
+    let _authority = world
+        .authority_with(|config| {
+            config.snapshot.updates = 8;
+            config.snapshot.interval_ms = 600_000;
+        })
+        .await;
+    world.play().await;
+    for base in 0..8 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    let document = world.eventually_stored(8).await;
+    assert_eq!(document["gameStateHash"], world.journal().await[7]["hashAfter"]);
+    assert_eq!(document["lastStateUpdate"], world.journal().await[7]["at"]);
+    assert_eq!(document["gameState"]["characters"][0]["pluginData"]["hitPoints"], json!(7));
+
+    let other = World::new().await;
+    let _authority = other.authority_with(|config| config.snapshot.interval_ms = 50).await;
+    other.play().await;
+    other.hit("u1", 0, 3).await.unwrap();
+    other.eventually_stored(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_both_settings_version_hash_and_time_of_the_document_belong_together() {
+    for updates in [1, 64] {
+        let world = World::new().await;
+        let _authority = world
+            .authority_with(|config| {
+                config.snapshot.updates = updates;
+                config.snapshot.interval_ms = 50;
+            })
+            .await;
+        world.play().await;
+        for base in 0..20 {
+            let accepted = world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+            let document = world.document().await;
+            if updates == 1 {
+                assert_eq!(document["gameStateVersion"], json!(accepted.new_version));
+                assert_eq!(document["gameStateHash"], json!(accepted.new_hash));
+                assert_eq!(document["lastStateUpdate"], json!(accepted.timestamp));
+            }
+            let hash = game_state::GameState::parse(&document["gameState"].to_string(), &game_state::Limits::default()).unwrap().hash();
+            assert_eq!(document["gameStateHash"], json!(hash));
+        }
+        world.eventually_stored(20).await;
+        world.assert_chain(20).await;
+        world.eventually_streamed(1..=20).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_through_two_instances_still_give_each_version_to_one() {
+    let world = World::new().await;
+    let through = |config: &mut state_authority::Config| config.snapshot.updates = 1;
+    let (one, two) = (world.authority_with(through).await, world.authority_with(through).await);
+    world.play().await;
+    for base in 0..15 {
+        let (left, right) = (format!("left-{base}"), format!("right-{base}"));
+        let (left, right) = tokio::join!(world.update_at(&one, &left, base, 1), world.update_at(&two, &right, base, 2));
+        assert!(left.is_ok() != right.is_ok(), "{left:?} {right:?}");
+        let lost = left.and(right).unwrap_err();
+        assert_eq!(lost.code.as_str(), "VERSION_CONFLICT", "{lost:?}");
+    }
+    world.assert_chain(15).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snapshot_of_an_instance_that_fell_behind_misses_and_is_no_fault() {
+    let world = World::new().await;
+    let slow = |config: &mut state_authority::Config| config.snapshot.interval_ms = 300;
+    let (one, two) = (world.authority_with(slow).await, world.authority_with(slow).await);
+    world.play().await;
+    for base in 0..30 {
+        let at = if base % 2 == 0 { &one } else { &two };
+        world.update_at(at, &format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    world.eventually_stored(30).await;
+    // Both have had the session due by now: what the second one wants to write is there.
+    let done: serde_json::Value =
+        world.ask(world.bus.subjects().session_snapshot(&world.session), &crate::support::gm(), &json!({})).await.unwrap();
+    assert_eq!(done["version"], json!("30"));
+    assert!(world.document().await.get("frozen").is_none());
+    world.update_at(&two, "u30", 30, 1).await.unwrap();
+    world.update_at(&one, "u31", 31, 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_leaves_no_document_behind_its_journal() {
+    let world = World::new().await;
+    let authority = world.authority_with(|config| config.snapshot.interval_ms = 600_000).await;
+    world.play().await;
+    for base in 0..5 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    assert_eq!(world.document().await["gameStateVersion"], json!("0"));
+    authority.lifecycle.shutdown(crate::support::PATIENCE).await.unwrap();
+    assert_eq!(world.document().await["gameStateVersion"], json!("5"));
+    assert_eq!(world.streamed().await, [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,110 @@
+use game_state::Version;
+use serde_json::json;
+use store::JournalEntry;
+use testkit::{Mongo, NatsServer, eventually};
+
+use crate::support::{PATIENCE, World};
+
+/// An entry as an instance leaves it that dies between commit and publish.
+async fn left_by_a_dead_instance(world: &World) -> JournalEntry {
+    let store = world.store().await;
+    let replayed = store.load(&world.session).await.unwrap().unwrap().replay().unwrap();
+    let mut state = replayed.state;
+    let operations = r#"[{"operation":"set","path":"characters.0.pluginData.hitPoints","value":77}]"#;
+    let parsed = game_state::Operations::parse(operations, &game_state::Limits::default()).unwrap();
+    let applied = state.apply(&parsed, &game_state::Limits::default()).unwrap();
+    let last = store.last_entry(&world.session).await.unwrap().unwrap();
+    let entry = JournalEntry {
+        version: Version::new(last.version.get() + 1).unwrap(),
+        update_id: "left-behind".parse().unwrap(),
+        operations: operations.to_owned(),
+        previous: None,
+        hash_before: last.hash_after,
+        hash_after: Some(applied.hash),
+        by: "dead-instance".parse().unwrap(),
+        ..last
+    };
+    store.append(&[entry.encode()], PATIENCE).await.unwrap();
+    entry
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_instance_committed_and_did_not_live_to_publish_goes_out() {
+    let world = World::new().await;
+    let _authority = world
+        .authority_with(|config| {
+            config.sweep.gone_after_ms = 1_200;
+            config.sweep.interval_ms = 300;
+        })
+        .await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    world.eventually_streamed(1..=1).await;
+    left_by_a_dead_instance(&world).await;
+    world.eventually_streamed(1..=2).await;
+    world.eventually_stored(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_falls_silent_is_taken_over_from_within_seconds() {
+    let world = World::new().await;
+    let _authority = world.authority_with(|config| config.sweep.interval_ms = 600_000).await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    let kv = world.bus.kv(protocol::subject::BUCKET_INSTANCES);
+    kv.put("dead-instance", json!({"instance": "dead-instance", "at": 0}).to_string()).await.unwrap();
+    left_by_a_dead_instance(&world).await;
+    let silent_since = std::time::Instant::now();
+    world.eventually_streamed(1..=2).await;
+    assert!(silent_since.elapsed().as_secs() < 7, "{:?}", silent_since.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nats_is_away_commits_go_on_and_the_publisher_goes_on_from_the_journal() {
+    let nats = NatsServer::start().await.unwrap();
+    let mongo = Mongo::shared().await.unwrap();
+    let world = World::on(&nats, mongo).await;
+    // Fewer are held in memory than are committed meanwhile.
+    let authority = world.authority_with(|config| config.publish.held_per_session = 4).await;
+    world.play().await;
+    world.hit("u0", 0, 0).await.unwrap();
+    world.eventually_streamed(1..=1).await;
+    nats.pause().unwrap();
+    for base in 1..30 {
+        let caller = state_authority::request::Caller::from_headers(&{
+            let mut headers = bus::Headers::new();
+            headers.set_identity(&crate::support::gm());
+            headers
+        });
+        let update = json!({
+            "id": format!("u{base}"), "sessionId": world.session, "version": base.to_string(), "timestamp": 1, "source": "gm",
+            "operations": [{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": base}],
+        });
+        let deadline = authority.authority.request_deadline();
+        authority.authority.update(&caller.unwrap(), None, update.to_string().as_bytes(), deadline).await.unwrap();
+    }
+    nats.resume().unwrap();
+    world.eventually_streamed(1..=30).await;
+    assert!(authority.authority.metrics.publish_from_journal.get() > 0, "the bound on held entries was hit");
+    eventually("nothing to be held any more", PATIENCE, async || (authority.authority.held.get() == 0).then_some(())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_has_vanished_is_made_anew_and_what_follows_is_on_it() {
+    let nats = NatsServer::start().await.unwrap();
+    let mongo = Mongo::shared().await.unwrap();
+    let world = World::on(&nats, mongo).await;
+    let _authority = world.authority().await;
+    world.play().await;
+    world.hit("u0", 0, 0).await.unwrap();
+    world.eventually_streamed(1..=1).await;
+    let name = world.bus.subjects().resource(protocol::subject::STREAM_UPDATES);
+    world.bus.request(format!("$JS.API.STREAM.DELETE.{name}"), bus::Headers::new(), bytes::Bytes::new(), PATIENCE).await.unwrap();
+    world.hit("u1", 1, 1).await.unwrap();
+    world.hit("u2", 2, 2).await.unwrap();
+    eventually("the new stream to have what was committed since", PATIENCE, async || {
+        (world.streamed().await.ends_with(&[2, 3])).then_some(())
+    })
+    .await
+    .unwrap();
+}
