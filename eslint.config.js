@@ -25,6 +25,6 @@ export default defineConfig(
   },
   {
     files: ["**/*.{js,mjs}"],
-    languageOptions: { globals: { Buffer: "readonly", console: "readonly", process: "readonly", performance: "readonly" } },
+    languageOptions: { globals: { Buffer: "readonly", URL: "readonly", console: "readonly", process: "readonly", performance: "readonly" } },
   },
 );

@@ -85,7 +85,7 @@ describe("integrity", () => {
     const cycle: Record<string, unknown> = {};
     cycle["self"] = cycle;
     const deep = JSON.parse("[".repeat(100_000) + "]".repeat(100_000)) as unknown;
-    const odd = [undefined, null, 1n, Symbol("x"), () => 1, NaN, new Date(), new Map(), "\ud800", { a: undefined }, [, 1], cycle, deep, new Proxy({}, { ownKeys: () => { throw new Error("no") } })];
+    const odd = [undefined, null, 1n, Symbol("x"), () => 1, NaN, new Date(), new Map(), "\ud800", { a: undefined }, new Array(2), cycle, deep, new Proxy({}, { ownKeys: () => { throw new Error("no") } })];
     for (const value of odd) {
       for (const hash of ["", "x", null, undefined, {}, generateStateHash(emptyState())]) expect(validateStateIntegrity(value, hash)).toBe(false);
     }

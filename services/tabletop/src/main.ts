@@ -42,6 +42,10 @@ function start({ token, sessionId }: SessionLink): void {
   replica.on("fault", ({ reason, message }) => {
     notice(`${reason}: ${message}`);
   });
+  // The network is back: there is nothing to wait for.
+  addEventListener("online", () => {
+    if (connection.state.name === "waiting") connection.reconnect();
+  });
   connection.start();
 }
 

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Connection, type ConnectionState } from "../src/index.ts";
+import { ScriptedGateway } from "./support/scripted.ts";
+
+let gateway: ScriptedGateway;
+let connection: Connection;
+let states: ConnectionState[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  gateway = new ScriptedGateway();
+  states = [];
+  connection = new Connection({ transport: gateway, token: () => "the token", random: () => 0.5 });
+  connection.on("state", (state) => states.push(state));
+});
+
+afterEach(() => {
+  connection.stop();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+async function open(): Promise<void> {
+  connection.start();
+  await settle();
+  gateway.last.answer(gateway.last.asked("auth")[0]!, { success: true });
+  await settle();
+}
+
+describe("a connection", () => {
+  it("sends its token first, and is open once that is accepted", async () => {
+    connection.start();
+    await settle();
+    expect(gateway.last.frames).toEqual([{ event: "auth", id: expect.any(Number), data: { token: "the token" } }]);
+    expect(connection.state.name).toBe("connecting");
+    await expect(connection.request("gameSession:join", "s")).rejects.toMatchObject({ why: "lost" });
+    gateway.last.answer(gateway.last.frames[0]!, { success: true });
+    await settle();
+    expect(connection.state.name).toBe("open");
+  });
+
+  it("gives each request its own answer, in whatever order they come", async () => {
+    await open();
+    const first = connection.request("a", 1);
+    const second = connection.request("b", 2);
+    const [a, b] = [gateway.last.asked("a")[0]!, gateway.last.asked("b")[0]!];
+    gateway.last.answer(b, { success: true, of: "b" });
+    gateway.last.answer(a, { success: false, error: { code: "VALIDATION_ERROR", message: "", retryable: false, details: {} } });
+    gateway.last.answer(a, { success: true, of: "a again" });
+    expect(await second).toEqual({ success: true, of: "b" });
+    expect(await first).toMatchObject({ success: false, error: { code: "VALIDATION_ERROR" } });
+  });
+
+  it("fails what waits for an answer when the connection is lost, and what is not answered in time", async () => {
+    await open();
+    const late = connection.request("a", 1);
+    const expectLate = expect(late).rejects.toMatchObject({ name: "NoAnswer", why: "deadline" });
+    await vi.advanceTimersByTimeAsync(12_000);
+    await expectLate;
+    const lost = connection.request("a", 1);
+    gateway.last.lose();
+    await expect(lost).rejects.toMatchObject({ name: "NoAnswer", why: "lost" });
+  });
+
+  it("tries again with full jitter: within a span that doubles up to its cap", async () => {
+    gateway.reachable = false;
+    connection.start();
+    await vi.advanceTimersByTimeAsync(200_000);
+    const delays = states.flatMap((state) => (state.name === "waiting" ? [state.delayMs] : []));
+    expect(delays.slice(0, 8)).toEqual([250, 500, 1000, 2000, 4000, 7500, 7500, 7500]);
+    gateway.reachable = true;
+    await vi.advanceTimersByTimeAsync(7_500);
+    gateway.last.answer(gateway.last.asked("auth")[0]!, { success: true });
+    await settle();
+    expect(connection.state.name).toBe("open");
+  });
+
+  it("counts its attempts from the start again only after a connection that lasted", async () => {
+    await open();
+    gateway.last.lose();
+    await vi.advanceTimersByTimeAsync(250);
+    gateway.last.answer(gateway.last.asked("auth")[0]!, { success: true });
+    await settle();
+    gateway.last.lose();
+    expect(connection.state).toMatchObject({ name: "waiting", delayMs: 500 });
+    await vi.advanceTimersByTimeAsync(500);
+    gateway.last.answer(gateway.last.asked("auth")[0]!, { success: true });
+    await vi.advanceTimersByTimeAsync(10_000);
+    gateway.last.lose();
+    expect(connection.state).toMatchObject({ name: "waiting", delayMs: 250 });
+  });
+
+  it.each([
+    [3001, "waiting"],
+    [3008, "waiting"],
+    [1006, "waiting"],
+    [1011, "waiting"],
+    [3500, "refused"],
+    [3505, "refused"],
+  ])("after the close code %i it is %s", async (code, name) => {
+    await open();
+    gateway.last.lose(code, "why");
+    expect(connection.state.name).toBe(name);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.channels.length > 1).toBe(name === "waiting");
+  });
+
+  it("does not come back with a token that was refused, until it is started again", async () => {
+    connection.start();
+    await settle();
+    const error = { code: "PERMISSION_DENIED", message: "the token has run out", retryable: false, details: {} };
+    gateway.last.answer(gateway.last.frames[0]!, { success: false, error });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(connection.state).toEqual({ name: "refused", message: "the token has run out" });
+    expect(gateway.channels).toHaveLength(1);
+    connection.start();
+    expect(gateway.channels).toHaveLength(2);
+  });
+
+  it("gives up a gateway that takes the connection and then says nothing", async () => {
+    connection.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(gateway.channels[0]!.closedByClient).toBe(true);
+    expect(connection.state.name).toBe("waiting");
+  });
+
+  it("does not listen to a channel that it has given up", async () => {
+    await open();
+    const heard = vi.fn();
+    connection.on("event", heard);
+    const old = gateway.last;
+    connection.reconnect();
+    old.say("gameState:updated", {});
+    old.lose(3500);
+    expect(heard).not.toHaveBeenCalled();
+    expect(connection.state.name).toBe("connecting");
+  });
+
+  it("drops a connection on which something other than JSON comes", async () => {
+    await open();
+    gateway.last.raw("<html>");
+    expect(connection.state.name).toBe("waiting");
+  });
+
+  it("opens nothing more once it is stopped", async () => {
+    await open();
+    gateway.last.lose();
+    connection.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.channels).toHaveLength(1);
+    expect(connection.state.name).toBe("stopped");
+  });
+});
