@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn bench() -> anyhow::Result<()> {
-    let mut report = report::Report::default();
+    let mut report = report::Report::begin();
     for dialect in ["plain", "socket.io"] {
         report.idle(dialect, idle(dialect)?);
     }
@@ -48,7 +48,7 @@ fn bench() -> anyhow::Result<()> {
             report.fan_out(players, per_write, &rounds);
         }
     }
-    report.print()
+    report.write()
 }
 
 /// KB of resident memory that each of many idle connections adds.
@@ -76,7 +76,7 @@ fn fan_out(server: &str, dialect: &str, players: usize, per_write: usize) -> any
     let mut load = Role::start(1, &["load", &port, dialect, &players.to_string()])?;
     load.line()?;
     server.ask(&format!("await {players}"))?;
-    let updates = 400_000 * per_write.min(4) / players / per_write * per_write;
+    let updates = 200_000 * per_write.min(4) / players / per_write * per_write;
     let answer = server.ask(&format!("fanout {updates} {per_write}"))?;
     let figures = answer.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
     let [seconds, cpu_seconds] = figures[..] else { anyhow::bail!("unexpected answer {answer:?}") };

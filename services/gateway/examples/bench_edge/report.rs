@@ -4,15 +4,18 @@ use serde_json::{Value, json};
 
 use crate::{FanOut, IDLE_CONNECTIONS, say};
 
-#[derive(Default)]
 pub(crate) struct Report {
-    lines: Vec<String>,
     figures: Vec<Value>,
 }
 
 impl Report {
+    pub(crate) fn begin() -> Self {
+        say("| what | deliveries/s | CPU us per delivery | KB per connection | against the bare loop |\n|---|---|---|---|---|");
+        Self { figures: Vec::new() }
+    }
+
     pub(crate) fn idle(&mut self, dialect: &str, kb: f64) {
-        self.lines.push(format!("| idle, {dialect}, {IDLE_CONNECTIONS} connections | | | {kb:.2} | |"));
+        say(format_args!("| idle, {dialect}, {IDLE_CONNECTIONS} connections | | | {kb:.2} | |"));
         self.figures.push(json!({ "group": "idle", "dialect": dialect, "connections": IDLE_CONNECTIONS, "rssKbPerConnection": kb }));
     }
 
@@ -26,7 +29,7 @@ impl Report {
         for dialect in ["bare", "plain", "socket.io"] {
             let (rate, cpu) = (median(dialect, |round| round.deliveries_per_second), median(dialect, |round| round.cpu_us_per_delivery));
             let ratio = rate / bare;
-            self.lines.push(format!("| {dialect}, {players} players, {per_write} waiting | {rate:.0} | {cpu:.2} | | {ratio:.2} |"));
+            say(format_args!("| {dialect}, {players} players, {per_write} waiting | {rate:.0} | {cpu:.2} | | {ratio:.2} |"));
             self.figures.push(json!({
                 "group": "fan-out", "dialect": dialect, "players": players, "updatesWaiting": per_write,
                 "deliveriesPerSecond": rate, "cpuUsPerDelivery": cpu, "ratioToBareLoop": ratio,
@@ -34,9 +37,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn print(&self) -> anyhow::Result<()> {
-        say("| what | deliveries/s | CPU us per delivery | KB per connection | against the bare loop |\n|---|---|---|---|---|");
-        self.lines.iter().for_each(say);
+    pub(crate) fn write(&self) -> anyhow::Result<()> {
         let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../target").into());
         std::fs::create_dir_all(format!("{target}/bench"))?;
         std::fs::write(format!("{target}/bench/edge.json"), serde_json::to_string_pretty(&self.figures)?)?;

@@ -1,6 +1,7 @@
 //! The accept loop: HTTP/1 on one port, and the way from a request to its transport.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -80,22 +81,26 @@ async fn serve<H: Handler>(server: Arc<Server<H>>, router: axum::Router, stream:
     let upgrade = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
         let (server, router, upgrade) = (server.clone(), router.clone(), upgrade.clone());
-        async move { route(&server, router, request, peer, &upgrade).await }
+        Box::pin(async move { route(&server, router, request, peer, &upgrade).await })
     });
     let config = &server.config;
-    let mut connection = Box::pin(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(config.handshake_timeout())
-            .max_headers(config.headers)
-            .max_header_size(config.header_bytes)
-            .serve_connection(TokioIo::new(stream), service)
-            .without_shutdown(),
-    );
-    let parts = connection.as_mut().await;
-    drop(connection);
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.handshake_timeout())
+        .max_headers(config.headers)
+        .max_header_size(config.header_bytes)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = tokio::select! {
+        served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => served,
+        () = server.shutdown.cancelled() => {
+            // The request that is being answered is the last one.
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let parts = connection.into_parts();
     let upgrade = upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let (Ok(parts), Some(upgrade)) = (parts, upgrade) {
+    if let (Ok(()), Some(upgrade)) = (served, upgrade) {
         // A task of its own: this one is as large as HTTP needs it to be.
         server.tasks.spawn(Upgrade::run(upgrade, server.clone(), parts.io.into_inner(), parts.read_buf));
     }

@@ -167,7 +167,7 @@ impl Channel {
     /// Ready when messages of the client may be handled.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if !state.paused || state.closing.is_some() {
+        if !state.paused || state.closing.is_some() || matches!(state.link, Link::Gone) {
             return Poll::Ready(());
         }
         state.poster = Some(cx.waker().clone());

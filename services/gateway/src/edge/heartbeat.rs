@@ -24,7 +24,8 @@ pub(super) enum Beat {
 /// against a client that is not read: its deadlines stand still.
 pub(super) struct Heartbeat {
     timer: Pin<Box<Sleep>>,
-    next_ping: Instant,
+    /// None while a WebSocket is only on trial: its client takes a ping for a failed probe.
+    next_ping: Option<Instant>,
     pong_by: Option<Instant>,
     auth_by: Option<Instant>,
     close_by: Option<Instant>,
@@ -37,12 +38,21 @@ impl Heartbeat {
         let auth_by = now + config.auth_timeout();
         Self {
             timer: Box::pin(sleep_until(auth_by)),
-            next_ping: now + config.ping_interval(),
+            next_ping: Some(now + config.ping_interval()),
             pong_by: None,
             auth_by: Some(auth_by),
             close_by: None,
             paused_at: None,
         }
+    }
+
+    pub(super) fn without_pings(mut self) -> Self {
+        self.next_ping = None;
+        self
+    }
+
+    pub(super) fn start_pings(&mut self, config: &EdgeConfig) {
+        self.next_ping = Some(Instant::now() + config.ping_interval());
     }
 
     pub(super) fn authenticated(&mut self) {
@@ -60,7 +70,7 @@ impl Heartbeat {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, paused: bool, config: &EdgeConfig) -> Poll<Beat> {
         self.stand_still(paused);
         loop {
-            let deadline = self.earliest();
+            let Some(deadline) = self.earliest() else { return Poll::Pending };
             if self.timer.deadline() != deadline {
                 self.timer.as_mut().reset(deadline);
             }
@@ -90,19 +100,19 @@ impl Heartbeat {
         [
             (running(self.pong_by), Beat::Late(CloseCode::NoPong)),
             (running(self.auth_by), Beat::Late(CloseCode::AuthTimeout)),
-            (Some(self.next_ping), Beat::Ping),
+            (self.next_ping, Beat::Ping),
         ]
     }
 
-    fn earliest(&self) -> Instant {
-        self.deadlines().into_iter().filter_map(|(deadline, _)| deadline).min().unwrap_or(self.next_ping)
+    fn earliest(&self) -> Option<Instant> {
+        self.deadlines().into_iter().filter_map(|(deadline, _)| deadline).min()
     }
 
     fn due(&mut self, now: Instant, config: &EdgeConfig) -> Option<Beat> {
         let (_, beat) = self.deadlines().into_iter().find(|(deadline, _)| deadline.is_some_and(|deadline| deadline <= now))?;
         match beat {
             Beat::Ping => {
-                self.next_ping = now + config.ping_interval();
+                self.next_ping = Some(now + config.ping_interval());
                 self.pong_by.get_or_insert(now + config.pong_timeout());
             }
             Beat::Late(CloseCode::AuthTimeout) => self.auth_by = None,

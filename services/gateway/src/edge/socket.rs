@@ -66,9 +66,16 @@ impl Socket {
         &self.stream
     }
 
+    /// A socket on trial, until it is attached to the channel that it is for.
+    pub(super) fn on_trial(mut self) -> Self {
+        self.heartbeat = self.heartbeat.without_pings();
+        self
+    }
+
     /// Goes on for another channel, which has taken over the stream.
     pub(super) fn attach(&mut self, channel: Arc<Channel>) {
         self.channel = channel;
+        self.heartbeat.start_pings(&self.config);
     }
 
     pub(super) fn authenticated(&mut self) {

@@ -64,7 +64,7 @@ async fn run<H: Handler>(
 /// everything goes through the WebSocket. Until then the session is not touched, and a failed probe does it no harm.
 async fn probe<H: Handler>(server: Arc<Server<H>>, stream: Arc<TcpStream>, unread: Bytes, engine: Arc<Engine<H>>) {
     let trial = Channel::socket(Kind::SocketIo, stream.clone(), server.config.queue_bytes);
-    let mut socket = Socket::new(server.config.clone(), stream, unread, trial.clone());
+    let mut socket = Socket::new(server.config.clone(), stream, unread, trial.clone()).on_trial();
     loop {
         match socket.next().await {
             Event::Closed(_) => {

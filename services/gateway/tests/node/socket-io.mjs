@@ -1,13 +1,15 @@
 // What a Socket.IO client written for another server expects of ours. Usage: node socket-io.mjs <url> <transports>
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { test as define } from 'node:test';
 
 import { io } from 'socket.io-client';
 
 const [url, list] = process.argv.slice(2);
 const transports = list.split(',');
 const upgrades = transports.length > 1;
+
+const test = (name, run) => define(name, { timeout: 15_000 }, run);
 
 function open(options = {}) {
   const { namespace = '', ...rest } = options;

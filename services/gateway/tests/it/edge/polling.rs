@@ -154,3 +154,19 @@ async fn a_failed_probe_does_the_session_no_harm() {
     request(&edge, "POST", &sid, "", b"421[\"echo\",1]").await;
     assert_eq!(request(&edge, "GET", &sid, "", b"").await.2, "431[1]");
 }
+
+#[tokio::test]
+async fn a_websocket_on_trial_hears_nothing_but_the_answer_to_its_probe() {
+    let edge = TestEdge::start(EdgeConfig { ping_interval_ms: 50, ..EdgeConfig::default() }).await;
+    let (_, _, body) = request(&edge, "GET", "", "", b"").await;
+    let open: serde_json::Value = serde_json::from_str(&body[1..]).unwrap();
+    let (mut socket, _) =
+        Raw::handshake(&edge, &format!("/socket.io/?EIO=4&transport=websocket&sid={}", open["sid"].as_str().unwrap()), "").await;
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), socket.stream.read_u8()).await;
+    assert!(early.is_err(), "a ping would end the client's probe");
+    socket.text("2probe").await;
+    assert_eq!(socket.read_text().await, "3probe");
+    socket.text("5").await;
+    // What waited while polling comes first, then the heartbeat goes on here.
+    while socket.read_text().await != "2" {}
+}
