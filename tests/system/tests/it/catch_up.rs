@@ -22,7 +22,7 @@ async fn a_small_gap_is_filled_from_the_stream_when_the_gateway_has_seen_nothing
     let request = json!({"sessionId": session, "epoch": held.epoch, "version": "0", "hash": held.hash});
     let answer = accepted(player.request("gameState:requestFull", request).await?)?;
     ensure!(answer["updates"].as_array().is_some_and(|updates| updates.len() == 5), "{answer}");
-    let from_stream = second.service.metric("catchups_total", &["tier=\"stream\""]).await?;
+    let from_stream = second.service.metric("stateward_gateway_catchups_total", &["tier=\"stream\""]).await?;
     ensure!(from_stream >= 1.0, "the stream was not asked");
 
     let current = json!({"sessionId": session, "epoch": held.epoch, "version": "5", "hash": answer["gameStateHash"]});
