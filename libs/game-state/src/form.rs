@@ -6,6 +6,7 @@
 
 mod pieces;
 mod split;
+mod write;
 
 use sha2::{Digest as _, Sha256};
 
@@ -90,7 +91,8 @@ impl Form {
         let mut digest = self.midstates.last().cloned().unwrap_or_default();
         let mut at = self.midstates.len() * STRIDE;
         let midstates = &mut self.midstates;
-        self.root.visit(&mut at.clone(), &mut |mut bytes| {
+        let mut skip = at;
+        self.root.visit(&mut skip, &mut |mut bytes| {
             while at % STRIDE + bytes.len() >= STRIDE {
                 let (before, after) = bytes.split_at(STRIDE - at % STRIDE);
                 digest.update(before);

@@ -24,7 +24,7 @@ pub struct Limits {
     pub array_elements: usize,
     /// Values in the whole state.
     pub nodes: usize,
-    /// Values that the `pull`s of one update may compare: elements of the array times values in the operand.
+    /// Comparisons of one update: for a `pull` the elements of the array times the values in the operand, for a selector the elements.
     pub comparisons: usize,
 }
 

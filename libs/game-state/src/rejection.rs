@@ -61,7 +61,7 @@ reasons! {
     NoMatch = "NO_MATCH",
     /// Several elements have the selector's id.
     AmbiguousMatch = "AMBIGUOUS_MATCH",
-    /// The update's `pull`s would compare too much.
+    /// The update's `pull`s and selectors would compare too much.
     TooExpensive = "TOO_EXPENSIVE",
     /// The state would grow over its limit of bytes, BSON bytes, values or elements of an array.
     StateTooLarge = "STATE_TOO_LARGE",

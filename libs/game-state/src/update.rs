@@ -28,7 +28,12 @@ pub(crate) struct Update<'a> {
 impl Update<'_> {
     pub(crate) fn apply(&mut self, operation: &Operation) -> Result<Done, Rejection> {
         let mut path = operation.path.clone();
-        let located = locate(self.tree.root(), &mut path)?;
+        let mut selected = 0;
+        let located = locate(self.tree.root(), &mut path, &mut |elements| {
+            selected += elements;
+            check_comparisons(self.compared.saturating_add(selected), self.limits)
+        })?;
+        self.compared = self.compared.saturating_add(selected);
         let (previous, step) = match &operation.kind {
             Kind::Set(value) => self.set(located, &path, value)?,
             Kind::Unset => self.unset(located, &path)?,
@@ -65,8 +70,10 @@ impl Update<'_> {
                     unreachable!("the opposite of a removal");
                 };
                 let value = value.clone();
-                let previous =
-                    element.map_or_else(|| Previous::Value(value.clone()), |index| Previous::Element { index, value: value.clone() });
+                let previous = match element {
+                    Some(index) => Previous::Element { index, value },
+                    None => Previous::Value(value),
+                };
                 Ok((previous, Some(step)))
             }
             Located::End { .. } => Err(past_the_end()),
@@ -122,10 +129,7 @@ impl Update<'_> {
         };
         let elements = self.array_at(&place)?;
         let compared = self.compared.saturating_add(elements.len().saturating_mul(measure(value).nodes));
-        if compared > self.limits.comparisons {
-            let message = "the update's `pull`s compare too much";
-            return Err(Rejection::new(Reason::TooExpensive, message).limited(self.limits.comparisons, compared));
-        }
+        check_comparisons(compared, self.limits)?;
         let found = elements.iter().enumerate().filter(|(_, element)| matches(element, value)).map(|(index, _)| index);
         let indexes: Vec<usize> = found.take(limit.unwrap_or(usize::MAX)).collect();
         self.compared = compared;
@@ -146,14 +150,14 @@ impl Update<'_> {
 
     /// Creates the member that is missing at `level` of the path, and the objects below it down to the value.
     fn create(&mut self, place: Place, level: usize, path: &Path, value: Value) -> Result<(Previous, Option<Step>), Rejection> {
-        let unclear = |segment: &Segment| matches!(segment, Segment::Name(name) if !crate::path::is_digits(name));
+        let is_key = |segment: &Segment| matches!(segment, Segment::Name(name) if !crate::path::is_digits(name));
         let (Some(Segment::Name(key)), below) = (path.segments().get(level), &path.segments()[level + 1..]) else {
             unreachable!("only keys can be missing");
         };
         if level == 0 {
             return Err(structure::unknown_member());
         }
-        if !below.iter().all(unclear) {
+        if !below.iter().all(is_key) {
             return Err(Rejection::new(Reason::MissingLevel, "a level above an index or a selector is missing"));
         }
         check_value(&value, path.len(), self.limits)?;
@@ -191,6 +195,14 @@ fn matches(element: &Value, wanted: &Value) -> bool {
         (Value::Object(element), Value::Object(fields)) => fields.iter().all(|(key, field)| element.get(key) == Some(field)),
         _ => element == wanted,
     }
+}
+
+fn check_comparisons(compared: usize, limits: &Limits) -> Result<(), Rejection> {
+    if compared > limits.comparisons {
+        let message = "the update's `pull`s and selectors compare too much";
+        return Err(Rejection::new(Reason::TooExpensive, message).limited(limits.comparisons, compared));
+    }
+    Ok(())
 }
 
 fn past_the_end() -> Rejection {

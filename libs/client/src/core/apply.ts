@@ -74,6 +74,7 @@ class Application implements Applied {
   run(operation: CheckedOperation): void {
     const target = locate(this.state as unknown as JsonObject, operation.segments, (container, depth) => {
       if (depth >= 2) this.touched.add(container);
+      if (Array.isArray(container) && isSelector(operation.segments[depth]!)) this.compare(container.length);
     });
     this.previous.push(this.perform(operation, target));
     checkStructure(this.state);
@@ -151,13 +152,7 @@ class Application implements Applied {
   private pull(operation: CheckedOperation, target: Target): Previous {
     if (target.kind === "absent") return { removed: [] };
     const array = arrayAt(target);
-    this.comparisons += array.length * countNodes(operation.value);
-    if (this.comparisons > this.limits.comparisons) {
-      throw new Rejection("TOO_EXPENSIVE", "the pulls of this update compare too much", {
-        limit: this.limits.comparisons,
-        actual: this.comparisons,
-      });
-    }
+    this.compare(array.length * countNodes(operation.value));
     const removed: [number, JsonValue][] = [];
     for (let index = 0; index < array.length && removed.length < (operation.limit ?? Infinity); index++) {
       if (matches(array[index]!, operation.value)) removed.push([index, array[index]!]);
@@ -165,6 +160,14 @@ class Application implements Applied {
     // From the end, so that the indexes found stay true.
     for (const [index] of removed.toReversed()) this.remove(array, index);
     return { removed };
+  }
+
+  private compare(values: number): void {
+    this.comparisons += values;
+    const { comparisons: limit } = this.limits;
+    if (this.comparisons > limit) {
+      throw new Rejection("TOO_EXPENSIVE", "the pulls and selectors of this update compare too much", { limit, actual: this.comparisons });
+    }
   }
 
   /** Makes the missing levels around a value and puts them in: one write, seen whole or not at all. */

@@ -16,7 +16,7 @@ export interface Limits {
   readonly arrayElements: number;
   /** Values in the whole state. */
   readonly nodes: number;
-  /** Comparisons that the pulls of one update may cost: elements times values in what is looked for. */
+  /** Comparisons that one update may cost: for a pull elements times values in what is looked for, for a selector elements. */
   readonly comparisons: number;
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::pieces::Chunk;
-use crate::{canonical, value::Value};
+use super::{pieces::Chunk, write::write_children};
+use crate::value::Value;
 
 /// A run is closed when it has so many bytes; a container with fewer is never split.
-const PIECE: usize = 1 << 10;
+pub(super) const PIECE: usize = 1 << 10;
 /// A run with fewer bytes is written together with a touched neighbour.
 const SMALL: usize = PIECE / 4;
 /// A split that has shrunk below this becomes part of a run again.
@@ -26,13 +26,13 @@ pub(super) struct Split {
 
 /// Neighbouring children. Their bytes start with a comma, whether or not something stands before them.
 #[derive(Debug)]
-struct Run {
-    children: usize,
-    body: Body,
+pub(super) struct Run {
+    pub(super) children: usize,
+    pub(super) body: Body,
 }
 
 #[derive(Debug)]
-enum Body {
+pub(super) enum Body {
     /// To be written.
     Stale,
     Flat(Arc<[u8]>),
@@ -41,9 +41,9 @@ enum Body {
 }
 
 #[derive(Debug)]
-struct Nested {
-    head: Arc<[u8]>,
-    split: Split,
+pub(super) struct Nested {
+    pub(super) head: Arc<[u8]>,
+    pub(super) split: Split,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +56,16 @@ pub(super) enum Touch {
 impl Split {
     /// The form of a container, split however small it is.
     pub(super) fn of(container: &Value) -> Self {
-        let mut split = Self::new(container, Vec::new());
-        let mut scratch = Vec::new();
-        write_children(container, 0, container.children(), &mut scratch, &mut split.runs, true);
-        split.length = split.measure();
-        split
+        let mut runs = Vec::new();
+        write_children(container, 0, container.children(), &mut Vec::new(), &mut runs, true);
+        Self::new(container, runs)
     }
 
-    fn new(container: &Value, runs: Vec<Run>) -> Self {
-        let (open, close): (&[u8], &[u8]) = if matches!(container, Value::Array(_)) { (b"[", b"]") } else { (b"{", b"}") };
-        Self { open, close, runs, length: 0, touched: None, cut: None }
+    pub(super) fn new(container: &Value, runs: Vec<Run>) -> Self {
+        let (open, close) = brackets(container);
+        let mut split = Self { open, close, runs, length: 0, touched: None, cut: None };
+        split.length = split.measure();
+        split
     }
 
     pub(super) fn len(&self) -> usize {
@@ -267,87 +267,14 @@ impl Run {
     }
 }
 
+pub(super) fn brackets(container: &Value) -> (&'static [u8], &'static [u8]) {
+    if matches!(container, Value::Array(_)) { (b"[", b"]") } else { (b"{", b"}") }
+}
+
 fn give(bytes: &[u8], skip: &mut usize, sink: &mut dyn FnMut(&[u8])) {
     let skipped = bytes.len().min(*skip);
     *skip -= skipped;
     if skipped < bytes.len() {
         sink(&bytes[skipped..]);
-    }
-}
-
-/// Writes a value at the end of `out`, or, if it is a large container, gives its split and leaves `out` as it was.
-fn write(value: &Value, out: &mut Vec<u8>) -> Option<Split> {
-    if !matches!(value, Value::Array(_) | Value::Object(_)) {
-        canonical::write_scalar(value, out);
-        return None;
-    }
-    let mut split = Split::new(value, Vec::new());
-    let start = out.len();
-    let children = value.children();
-    write_children(value, 0, children, out, &mut split.runs, false);
-    if split.runs.is_empty() {
-        // What was written starts with the first child's comma: the bracket takes its place.
-        if children == 0 {
-            out.extend_from_slice(split.open)
-        } else {
-            out[start] = split.open[0]
-        }
-        out.extend_from_slice(split.close);
-        return None;
-    }
-    split.length = split.measure();
-    Some(split)
-}
-
-/// Writes children as runs. The last bytes stay at the end of `out` if no run was closed, unless `close_last`.
-fn write_children(container: &Value, first: usize, count: usize, out: &mut Vec<u8>, runs: &mut Vec<Run>, close_last: bool) {
-    let start = out.len();
-    let closed = runs.len();
-    let mut children = 0;
-    for position in first..first + count {
-        let child_start = out.len();
-        let Some(child) = write_head(container, position, out) else {
-            break;
-        };
-        let head_end = out.len();
-        let split = write(child, out);
-        // A large child stands alone, so that a change beside it does not write it again.
-        if split.is_some() || out.len() - child_start >= PIECE {
-            if children > 0 {
-                runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..child_start])) });
-            }
-            let body = match split {
-                Some(split) => Body::Nested(Box::new(Nested { head: Arc::from(&out[child_start..head_end]), split })),
-                None => Body::Flat(Arc::from(&out[child_start..])),
-            };
-            runs.push(Run { children: 1, body });
-            out.truncate(start);
-            children = 0;
-            continue;
-        }
-        children += 1;
-        if out.len() - start >= PIECE {
-            runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..])) });
-            out.truncate(start);
-            children = 0;
-        }
-    }
-    if children > 0 && (close_last || runs.len() > closed) {
-        runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..])) });
-        out.truncate(start);
-    }
-}
-
-/// Writes what stands before a child: the comma, and its key.
-fn write_head<'a>(container: &'a Value, position: usize, out: &mut Vec<u8>) -> Option<&'a Value> {
-    out.push(b',');
-    match container {
-        Value::Object(object) if position < object.len() => {
-            let (key, value) = object.entry(position);
-            canonical::write_string(key, out);
-            out.push(b':');
-            Some(value)
-        }
-        other => other.child(position),
     }
 }

@@ -22,7 +22,8 @@ pub(super) enum Located {
 }
 
 /// Finds what the path names, and replaces its selectors by the indexes that they stand for.
-pub(super) fn locate(root: &Value, path: &mut Path) -> Result<Located, Rejection> {
+/// `compare` may refuse to look through so many elements.
+pub(super) fn locate(root: &Value, path: &mut Path, compare: &mut dyn FnMut(usize) -> Result<(), Rejection>) -> Result<Located, Rejection> {
     let mut place = Place::with_capacity(path.len());
     let mut value = root;
     for level in 0..path.len() {
@@ -45,6 +46,7 @@ pub(super) fn locate(root: &Value, path: &mut Path) -> Result<Located, Rejection
                 index
             }
             (Value::Array(elements), Segment::Id(id)) => {
+                compare(elements.len())?;
                 let index = select(elements, id)?;
                 path.resolve(level, index);
                 index
