@@ -1,7 +1,7 @@
 //! `bench`: builds the benchmark programs with optimisation and runs them, one group after another.
 //!
 //! A group is an example named `bench_<group>` of any crate: it measures, compares with its raw limit in the same run, and
-//! prints a Markdown table.
+//! prints a Markdown table. With STATEWARD_BENCH_QUICK in its environment it repeats less, as far as it can.
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -36,9 +36,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         say(&format!("\n=== {} ===", group.name));
         let example = format!("{PREFIX}{}", group.name);
         must(&mut cargo(&["build", "--release", "--package", &group.package, "--example", &example]))?;
-        let mut program = cargo(&["run", "--quiet", "--release", "--package", &group.package, "--example", &example, "--"]);
+        let mut program = cargo(&["run", "--quiet", "--release", "--package", &group.package, "--example", &example]);
         if options.quick {
-            program.arg("--quick");
+            program.env("STATEWARD_BENCH_QUICK", "1");
         }
         // Its tables are our standard output.
         if !testkit::process::run(&mut program)?.status.success() {

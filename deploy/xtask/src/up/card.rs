@@ -72,6 +72,6 @@ impl fmt::Display for Card {
             writeln!(f, "  Player  {}\n          {}\n", player.name, self.link(player))?;
         }
         writeln!(f, "  Gateway {}    NATS {}    MongoDB {}", self.gateway, self.nats, self.mongo)?;
-        writeln!(f, "  Ctrl-C stops everything.")
+        write!(f, "  Ctrl-C stops everything.")
     }
 }

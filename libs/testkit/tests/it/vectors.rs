@@ -1,5 +1,14 @@
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 use testkit::{replica, service::workspace};
+
+/// Cases stay text: some are nested deeper than a JSON parser goes. All of those are rejections.
+#[derive(Deserialize)]
+struct Vectors {
+    #[serde(default)]
+    fixtures: Value,
+    cases: Vec<Box<RawValue>>,
+}
 
 /// The replica's applier does what the conformance vectors say, wherever they show operations as broadcasts carry them.
 #[test]
@@ -8,11 +17,12 @@ fn the_applier_agrees_with_the_conformance_vectors() {
     let Ok(files) = std::fs::read_dir(workspace().join("tests/vectors/apply")) else { panic!("no vectors") };
     for file in files {
         let path = file.unwrap().path();
-        let vectors: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        for case in vectors["cases"].as_array().unwrap() {
+        let vectors: Vectors = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for case in vectors.cases {
+            let Ok(case) = serde_json::from_str::<Value>(case.get()) else { continue };
             let result = &case["result"];
             let sent = result.get("resolved").or(case.get("operations"));
-            let state = case.get("state").or_else(|| vectors["fixtures"].get(case["fixture"].as_str()?));
+            let state = case.get("state").or_else(|| vectors.fixtures.get(case["fixture"].as_str()?));
             let (Some(hash), Some(operations), Some(state)) = (result["hash"].as_str(), sent, state) else { continue };
             let mut state = state.clone();
             let named = || format!("{}: {}", path.display(), case["name"]);
@@ -21,7 +31,7 @@ fn the_applier_agrees_with_the_conformance_vectors() {
             compared += 1;
         }
     }
-    assert!(compared >= 20, "only {compared} cases were compared");
+    assert!(compared >= 100, "only {compared} cases were compared");
 }
 
 #[test]
