@@ -19,6 +19,7 @@ pub struct Config {
     pub cache: Cache,
     pub sweep: Sweep,
     pub scrub: Scrub,
+    pub prune: Prune,
     pub limits: game_state::Limits,
 }
 
@@ -147,6 +148,24 @@ impl Default for Scrub {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prune {
+    pub interval_ms: u64,
+    /// Younger entries stay. At least a day: a cached head is protected only by entries that are there.
+    pub retention_ms: u64,
+    /// So many of a session's newest entries stay, whatever their age.
+    pub newest: u64,
+}
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+impl Default for Prune {
+    fn default() -> Self {
+        Self { interval_ms: 3_600_000, retention_ms: 30 * DAY_MS, newest: 64 }
+    }
+}
+
 impl Config {
     /// Checks what the types cannot.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -162,6 +181,9 @@ impl Config {
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::invalid(key, "must be at least 1"));
+        }
+        if self.prune.retention_ms < DAY_MS {
+            return Err(ConfigError::invalid("prune.retention_ms", format!("must be at least {DAY_MS}, which is a day")));
         }
         if self.sweep.gone_after_ms <= self.sweep.announce_ms {
             return Err(ConfigError::invalid("sweep.gone_after_ms", "must be longer than sweep.announce_ms"));

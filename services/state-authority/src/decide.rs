@@ -145,3 +145,6 @@ fn not_applied(mut refusal: ErrorBody) -> ErrorBody {
     refusal.outcome = Some(Outcome::NotApplied);
     refusal
 }
+
+#[cfg(test)]
+mod tests;

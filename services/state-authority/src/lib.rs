@@ -38,6 +38,7 @@ mod fail_points;
 pub mod freeze;
 pub mod load;
 pub mod metrics;
+pub mod prune;
 pub mod publish;
 pub mod reads;
 pub mod request;

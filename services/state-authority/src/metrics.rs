@@ -75,6 +75,8 @@ pub struct Metrics {
     pub frozen: Family<Reason, Counter>,
     /// Stored documents verified by the scrubber.
     pub scrubbed: Counter,
+    /// Old entries deleted from the journal.
+    pub pruned: Counter,
     /// Sessions taken over from an instance that left.
     pub swept: Counter,
 }
@@ -105,6 +107,7 @@ impl Metrics {
             snapshots_due: Gauge::default(),
             frozen: Family::default(),
             scrubbed: Counter::default(),
+            pruned: Counter::default(),
             swept: Counter::default(),
         };
         let registry = registry.sub_registry_with_prefix("stateward_authority");
@@ -131,6 +134,7 @@ impl Metrics {
         registry.register("snapshots_due", "Session documents behind their journal", m.snapshots_due.clone());
         registry.register("sessions_frozen", "Sessions frozen", m.frozen.clone());
         registry.register("scrubbed", "Stored documents verified", m.scrubbed.clone());
+        registry.register("pruned_entries", "Old entries deleted from the journal", m.pruned.clone());
         registry.register("swept", "Sessions taken over from an instance that left", m.swept.clone());
         metrics
     }

@@ -64,6 +64,7 @@ impl Service {
         lifecycle.spawn("announce", Arc::clone(&authority).announce());
         lifecycle.spawn("sweep", Arc::clone(&authority).sweep());
         lifecycle.spawn("scrub", Arc::clone(&authority).scrub());
+        lifecycle.spawn("prune", Arc::clone(&authority).prune());
         lifecycle.spawn("snapshots", Arc::clone(&authority).run_snapshots());
         lifecycle.spawn("trim", trim(Arc::clone(&authority)));
         lifecycle.spawn("ping", ping(Arc::clone(&authority), mongo));

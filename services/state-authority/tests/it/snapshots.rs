@@ -104,3 +104,36 @@ async fn shutdown_leaves_no_document_behind_its_journal() {
     assert_eq!(world.document().await["gameStateVersion"], json!("5"));
     assert_eq!(world.streamed().await, [1, 2, 3, 4, 5]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_entries_are_pruned_up_to_the_document_and_their_re_send_says_that_nobody_knows() {
+    let world = World::new().await;
+    let _authority = world
+        .authority_with(|config| {
+            config.snapshot.interval_ms = 50;
+            config.prune.interval_ms = 100;
+            config.prune.newest = 2;
+        })
+        .await;
+    world.play().await;
+    for base in 0..6 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    world.eventually_stored(6).await;
+    assert_eq!(world.journal().await.len(), 6, "none of them is old");
+    let long_ago = json!({"$set": {"at": 1}});
+    for version in 1..=5 {
+        let key = json!({"_id": format!("{}:{version:016}", world.session)});
+        world.wire().await.update(&world.database, "sessionUpdates", key, long_ago.clone()).await.unwrap();
+    }
+    testkit::eventually("the old entries to go, the newest to stay", crate::support::PATIENCE, async || {
+        (world.journal().await.len() == 2).then_some(())
+    })
+    .await
+    .unwrap();
+    let lost = world.hit("u0", 0, 0).await.unwrap_err();
+    assert_eq!((lost.code.as_str(), lost.outcome), ("VERSION_CONFLICT", Some(protocol::Outcome::Unknown)));
+    let stranger = world.update(&crate::support::user("player"), "u0", 0, json!([])).await;
+    assert_eq!(stranger.unwrap_err().current_version, None);
+    world.hit("u6", 6, 6).await.unwrap();
+}

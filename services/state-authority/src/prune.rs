@@ -1,0 +1,67 @@
+//! Old entries leave the journal once the session document has them: by range, at a bounded rate, never the newest.
+//! A document that is not on its journal's chain is a fault, and what could prove it is kept.
+
+use std::{sync::Arc, time::Duration};
+
+use protocol::SessionId;
+use store::{Pruned, Retention, StoreError};
+use tokio::time::MissedTickBehavior;
+
+use crate::{config::millis, context::Authority};
+
+/// Sessions read at once, and the pause after each of them.
+const PAGE: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Authority {
+    /// Walks all sessions now and then. Every instance does, at different times: pruning what is pruned costs a look.
+    pub(crate) async fn prune(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(millis(self.config.prune.interval_ms.max(1)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = self.lifecycle.soft().cancelled() => return,
+            }
+            let walked = tokio::select! {
+                walked = self.prune_all() => walked,
+                () = self.lifecycle.soft().cancelled() => return,
+            };
+            if let Err(error) = walked {
+                tracing::warn!(%error, "pruning the journal stopped, and goes on the next time");
+            }
+        }
+    }
+
+    async fn prune_all(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut last: Option<SessionId> = None;
+        loop {
+            let page = self.store.sessions_above(last.as_ref(), PAGE).await?;
+            let Some(end) = page.last() else { return Ok(()) };
+            last = Some(end.id.clone());
+            // A frozen session's journal is evidence.
+            for session in page.into_iter().filter(|session| session.frozen.is_none()) {
+                self.prune_session(&session.id).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    async fn prune_session(self: &Arc<Self>, id: &SessionId) -> Result<(), StoreError> {
+        let config = &self.config.prune;
+        let since_ms = self.clock.now_ms().saturating_sub(config.retention_ms);
+        match self.store.prune(id, Retention { since_ms, newest: config.newest }).await? {
+            Pruned::Entries(entries) => drop(self.metrics.pruned.inc_by(entries)),
+            Pruned::NoSuchSession => {}
+            Pruned::OffTheChain => {
+                let session = self.cache.session(id, self.clock.now_ms());
+                // The document may have moved between the two reads: a load judges.
+                if let Err(refusal) = self.take_over(&session).await {
+                    tracing::warn!(session = %id, reason = refusal.details.reason, "a session is not pruned, its document is not on the chain");
+                }
+            }
+        }
+        Ok(())
+    }
+}
