@@ -9,9 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{cpu_seconds, say, update_data};
-
-const IN_FLIGHT: usize = 2;
+use crate::{Receipts, cpu_seconds, say, update_data};
 
 pub(crate) fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -49,19 +47,17 @@ pub(crate) fn serve() -> anyhow::Result<()> {
 fn broadcast(report: &mut TcpStream, players: &mut [TcpStream], updates: usize, per_round: usize) -> anyhow::Result<String> {
     let text = format!(r#"{{"event":"gameState:updated","data":{}}}"#, update_data());
     let frame = gateway::edge::websocket::text(text.as_bytes());
-    let mut received = 0;
+    let mut received = Receipts::default();
     let (start, cpu) = (Instant::now(), cpu_seconds()?);
-    for sent in (0..updates).step_by(per_round) {
-        while received + (IN_FLIGHT - 1) * per_round < sent {
+    for sent in 0..updates {
+        while received.sent(updates, per_round) <= sent {
             received = read_report(report)?;
         }
         for player in players.iter_mut() {
-            for _ in 0..per_round {
-                write(player, &frame)?;
-            }
+            write(player, &frame)?;
         }
     }
-    while received < updates {
+    while received.complete < updates {
         received = read_report(report)?;
     }
     Ok(format!("{} {}", start.elapsed().as_secs_f64(), cpu_seconds()? - cpu))
@@ -75,8 +71,8 @@ fn write(player: &mut TcpStream, frame: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-fn read_report(report: &mut TcpStream) -> io::Result<usize> {
+fn read_report(report: &mut TcpStream) -> io::Result<Receipts> {
     let mut count = [0; 8];
     report.read_exact(&mut count)?;
-    Ok(u64::from_be_bytes(count) as usize)
+    Ok(Receipts::from_number(u64::from_be_bytes(count) as usize))
 }

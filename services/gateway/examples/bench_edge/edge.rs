@@ -12,15 +12,12 @@ use gateway::edge::{Closed, Connection, Credentials, EdgeConfig, Frame, Handler,
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cpu_seconds, say, update_data};
-
-/// Updates on the way at once.
-const IN_FLIGHT: usize = 2;
+use crate::{Receipts, cpu_seconds, say, update_data};
 
 struct Everyone {
     connections: Mutex<Vec<Arc<Connection<IpAddr>>>>,
-    /// How many updates all clients have, as the load generator tells.
-    received: watch::Sender<usize>,
+    /// As the load generator tells.
+    received: watch::Sender<Receipts>,
 }
 
 impl Handler for Everyone {
@@ -39,7 +36,7 @@ impl Handler for Everyone {
             // The load generator's own connection, which is no player.
             self.connections.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other.id() != connection.id());
         } else if let Some(received) = std::str::from_utf8(&incoming.data).ok().and_then(|data| data.parse().ok()) {
-            self.received.send_replace(received);
+            self.received.send_replace(Receipts::from_number(received));
         }
     }
 
@@ -50,7 +47,7 @@ impl Handler for Everyone {
 
 pub(crate) fn serve() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let handler = Arc::new(Everyone { connections: Mutex::default(), received: watch::channel(0).0 });
+    let handler = Arc::new(Everyone { connections: Mutex::default(), received: watch::channel(Receipts::default()).0 });
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     say(listener.local_addr()?.port());
     // Nothing but updates is on the wire, so that the load generator may count bytes.
@@ -86,16 +83,20 @@ async fn broadcast(handler: Arc<Everyone>, updates: usize, per_write: usize) -> 
     let mut received = handler.received.subscribe();
     let data = update_data();
     let (start, cpu) = (Instant::now(), cpu_seconds()?);
-    for sent in (0..updates).step_by(per_write) {
-        received.wait_for(|received| received + (IN_FLIGHT - 1) * per_write >= sent).await?;
+    let mut sent = 0;
+    while sent < updates {
+        let waiting = received.wait_for(|received| received.sent(updates, per_write) > sent).await?.sent(updates, per_write) - sent;
         // Made anew each time, as for real updates: encoding is part of the cost.
         let update = || Frame::event("gameState:updated", data.clone());
-        let frame = if per_write == 1 { update() } else { Frame::joined((0..per_write).map(|_| update())) };
+        let frame = if waiting == 1 { update() } else { Frame::joined((0..waiting).map(|_| update())) };
         for player in &players {
             player.send(&frame)?;
         }
+        sent += waiting;
+        // The receipts are read by the same thread.
+        tokio::task::yield_now().await;
     }
-    received.wait_for(|received| *received >= updates).await?;
+    received.wait_for(|received| received.complete >= updates).await?;
     Ok(format!("{} {}", start.elapsed().as_secs_f64(), cpu_seconds()? - cpu))
 }
 

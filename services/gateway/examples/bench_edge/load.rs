@@ -1,4 +1,5 @@
-//! The load generator: opens connections, counts the bytes that each gets, and reports each update that all have.
+//! The load generator: opens connections, counts the bytes that each gets, and reports the updates that the first player has,
+//! which stands for the game master who waits for his answers, and those that all have.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{say, update_data};
+use crate::{Receipts, say, update_data};
 
 const SCRATCH: usize = 8 * 1024;
 
@@ -83,29 +84,30 @@ async fn count(report: TcpStream, players: Vec<TcpStream>, dialect: &str) -> any
         _ => format!(r#"{{"event":"gameState:updated","data":{data}}}"#),
     };
     let update_bytes = gateway::edge::websocket::text(text.as_bytes()).len();
-    let progress = Arc::new(Mutex::new(Progress { players: players.len(), complete: 0, missing: VecDeque::new() }));
+    let progress = Arc::new(Mutex::new(Progress { players: players.len(), first: 0, complete: 0, missing: VecDeque::new() }));
     let (reports, mut reported) = tokio::sync::mpsc::unbounded_channel();
     let tasks = tokio_util::task::TaskTracker::new();
-    for player in players {
+    for (number, player) in players.into_iter().enumerate() {
         player.set_nonblocking(true)?;
-        tasks.spawn(read(tokio::net::TcpStream::from_std(player)?, update_bytes, progress.clone(), reports.clone()));
+        tasks.spawn(read(number, tokio::net::TcpStream::from_std(player)?, update_bytes, progress.clone(), reports.clone()));
     }
     report.set_nonblocking(true)?;
     let mut report = tokio::net::TcpStream::from_std(report)?;
-    while let Some(complete) = reported.recv().await {
+    while let Some(receipts) = reported.recv().await {
         match dialect {
-            "bare" => report.write_all(&(complete as u64).to_be_bytes()).await?,
-            _ => report.write_all(&masked(&event(dialect, "received", complete))).await?,
+            "bare" => report.write_all(&(receipts.to_number() as u64).to_be_bytes()).await?,
+            _ => report.write_all(&masked(&event(dialect, "received", receipts.to_number()))).await?,
         }
     }
     Ok(())
 }
 
 async fn read(
+    number: usize,
     stream: tokio::net::TcpStream,
     update_bytes: usize,
     progress: Arc<Mutex<Progress>>,
-    reports: tokio::sync::mpsc::UnboundedSender<usize>,
+    reports: tokio::sync::mpsc::UnboundedSender<Receipts>,
 ) -> anyhow::Result<()> {
     let (mut bytes, mut updates) = (0, 0);
     let mut scratch = Vec::new();
@@ -119,9 +121,9 @@ async fn read(
             Err(error) => return Err(error.into()),
         }
         while bytes >= (updates + 1) * update_bytes {
-            let complete = progress.lock().unwrap_or_else(PoisonError::into_inner).received(updates);
-            if let Some(complete) = complete {
-                reports.send(complete).context("nobody takes reports")?;
+            let receipts = progress.lock().unwrap_or_else(PoisonError::into_inner).received(number, updates);
+            if let Some(receipts) = receipts {
+                reports.send(receipts).context("nobody takes reports")?;
             }
             updates += 1;
         }
@@ -131,23 +133,28 @@ async fn read(
 /// How many players still miss each update that not all have.
 struct Progress {
     players: usize,
+    first: usize,
     complete: usize,
     missing: VecDeque<usize>,
 }
 
 impl Progress {
-    /// The number of updates that all players have, if this receipt made it grow.
-    fn received(&mut self, update: usize) -> Option<usize> {
+    /// The receipts, if this one made them grow.
+    fn received(&mut self, player: usize, update: usize) -> Option<Receipts> {
         let index = update - self.complete;
         if self.missing.len() <= index {
             self.missing.resize(index + 1, self.players);
         }
         self.missing[index] -= 1;
-        let before = self.complete;
+        let before = (self.first, self.complete);
         while self.missing.front() == Some(&0) {
             self.missing.pop_front();
             self.complete += 1;
         }
-        (self.complete > before).then_some(self.complete)
+        if player == 0 {
+            self.first = update + 1;
+        }
+        let Self { first, complete, .. } = *self;
+        ((first, complete) != before).then_some(Receipts { first, complete })
     }
 }

@@ -3,6 +3,8 @@
 //! `cargo run --release -p stateward-gateway --example bench_edge` prints a Markdown table and writes `target/bench/edge.json`.
 //! Server and load generator are processes of their own, each on one core if `taskset` is there.
 //! Everything is counted between the same two points for every server: the first update's write, and the last client's receipt.
+//! Two updates are on the way at once, or two groups of eight: the game master sends the next when one comes back to him.
+//! The edge writes all that has come by the time it turns to it in one write for each player, as the gateway's rooms do.
 
 mod bare;
 mod edge;
@@ -123,6 +125,35 @@ impl Drop for Role {
         // It may be gone already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Updates that have arrived: at the first player, and at all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Receipts {
+    first: usize,
+    complete: usize,
+}
+
+impl Receipts {
+    const BASE: usize = 1 << 20;
+    /// Updates on the way to the first player at once.
+    const IN_FLIGHT: usize = 2;
+    /// How far the first player may be ahead of the last: no socket's buffer is full then.
+    const AHEAD: usize = 64;
+
+    fn to_number(self) -> usize {
+        self.first * Self::BASE + self.complete
+    }
+
+    fn from_number(number: usize) -> Self {
+        Self { first: number / Self::BASE, complete: number % Self::BASE }
+    }
+
+    /// How many of `updates` the game master has sent by now, if `waiting` of them come at once.
+    fn sent(self, updates: usize, waiting: usize) -> usize {
+        let sent = (self.first / waiting + Self::IN_FLIGHT) * waiting;
+        sent.min(self.complete + Self::AHEAD).min(updates)
     }
 }
 

@@ -34,6 +34,8 @@ struct State {
     queue: Queue,
     /// Set once: nothing is sent after the close.
     closing: Option<CloseCode>,
+    /// The close frame is on its way.
+    said_goodbye: bool,
     paused: bool,
     /// The task that drives this channel: woken when there is something to write, to read again, or to close.
     driver: Option<Waker>,
@@ -78,7 +80,16 @@ impl Channel {
         let queue = Queue::new(queue_bytes);
         Arc::new(Self {
             kind,
-            state: Mutex::new(State { link, queue, closing: None, paused: false, driver: None, poller: None, poster: None }),
+            state: Mutex::new(State {
+                link,
+                queue,
+                closing: None,
+                said_goodbye: false,
+                paused: false,
+                driver: None,
+                poller: None,
+                poster: None,
+            }),
         })
     }
 
@@ -136,6 +147,15 @@ impl Channel {
 
     pub(super) fn close(&self, code: CloseCode) {
         self.lock().close(self.kind, code);
+    }
+
+    /// Sends the close frame of a closing WebSocket if that has not been done.
+    pub(super) fn say_goodbye(&self) {
+        let mut state = self.lock();
+        if let Some(code) = state.closing.filter(|_| !state.said_goodbye) {
+            state.said_goodbye = true;
+            state.write_last(websocket::close(code.code(), code.reason()));
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -204,9 +224,11 @@ impl Channel {
     /// Goes on over a WebSocket after polling. What waits is framed and written first; false when the channel is not polling any more.
     pub(super) fn upgrade(&self, stream: Arc<TcpStream>) -> bool {
         let mut state = self.lock();
-        if !matches!(state.link, Link::Polling) || state.closing.is_some() {
+        if !matches!(state.link, Link::Polling) {
             return false;
         }
+        // A client that stopped polling has not got the last packets, so they go over the WebSocket, and the close frame after them.
+        state.said_goodbye = false;
         state.queue.map_each(|packets| {
             let frames = packets.split(|byte| *byte == RECORD_SEPARATOR).map(websocket::text).collect::<Vec<_>>();
             frames.concat().into()
@@ -262,22 +284,26 @@ impl State {
         if code == CloseCode::Slow {
             self.queue.clear_unwritten();
         }
-        // `socket.io-client` reconnects after a lost transport, but not after a disconnect packet.
+        // `socket.io-client` reconnects after a lost transport, but not after a disconnect packet. That packet goes alone: were the
+        // end of the transport right behind it, the client would see the end first. It hangs up by itself.
         let disconnect = kind == Kind::SocketIo && !code.may_reconnect() && code != CloseCode::Normal;
-        let goodbye = websocket::close(code.code(), code.reason());
         let last = match (&self.link, disconnect) {
-            (Link::Socket(_), true) => [websocket::text(b"41"), goodbye].concat().into(),
-            (Link::Socket(_), false) => goodbye,
-            // Alone: the client would see a close packet in the same payload first, and reconnect.
+            (Link::Socket(_), true) => websocket::text(b"41"),
+            (Link::Socket(_), false) => websocket::close(code.code(), code.reason()),
             (Link::Polling, true) => Bytes::from_static(b"41"),
             (Link::Polling, false) => Bytes::from_static(b"1"),
             (Link::Gone, _) => return,
         };
-        // It is the last thing that enters the queue, so it may always enter; a broken socket needs no goodbye.
-        self.queue.lift_limit();
-        let _ = self.write(last, false);
+        self.write_last(last);
+        self.said_goodbye = !disconnect;
         self.closing = Some(code);
         self.wake_all();
+    }
+
+    /// What is written while closing may always enter the queue; a broken socket needs no goodbye.
+    fn write_last(&mut self, bytes: Bytes) {
+        self.queue.lift_limit();
+        let _ = self.write(bytes, false);
     }
 
     fn wake_driver(&self) {

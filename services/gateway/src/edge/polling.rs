@@ -101,7 +101,7 @@ async fn post<H: Handler>(server: &Server<H>, engine: &Engine<H>, body: hyper::b
             return unknown_session();
         }
         match session.text(body.slice_ref(packet)) {
-            Step::Next => {}
+            Step::Next | Step::Control => {}
             Step::Pong => engine.ponged.store(true, Ordering::Relaxed),
             Step::Login(login) => {
                 session.login(login).await;

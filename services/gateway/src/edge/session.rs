@@ -26,7 +26,10 @@ pub(super) struct Caller {
 /// What to do after a message.
 pub(super) enum Step {
     Next,
+    /// The client answered a ping.
     Pong,
+    /// Something of the transport, which no client needs often.
+    Control,
     Login(Login),
     Close(CloseCode),
 }
@@ -78,7 +81,7 @@ impl<H: Handler> Session<H> {
             (Parsed::Reply(packet), _) => {
                 // A connection that does not take it is closing, and its task knows.
                 let _ = self.channel.answer(&packet);
-                Step::Pong
+                Step::Control
             }
             (Parsed::Step(step), _) => step,
         }
@@ -158,6 +161,9 @@ impl<H: Handler> Session<H> {
             match self.text(text) {
                 Step::Next => {}
                 Step::Pong => socket.pong(),
+                Step::Control => {
+                    socket.control();
+                }
                 Step::Login(login) => self.log_in(&mut socket, login).await,
                 Step::Close(CloseCode::Normal) => {
                     self.channel.close(CloseCode::Normal);

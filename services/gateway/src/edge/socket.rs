@@ -110,8 +110,14 @@ impl Socket {
                     self.channel.close(code);
                     continue;
                 }
-                Poll::Ready(Beat::GiveUp) => return Poll::Ready(Event::Closed(ended)),
+                Poll::Ready(Beat::GiveUp) => {
+                    self.channel.say_goodbye();
+                    return Poll::Ready(Event::Closed(ended));
+                }
                 Poll::Pending => {}
+            }
+            if self.deaf {
+                self.channel.say_goodbye();
             }
             let flushed = match self.channel.poll_flush(&self.stream, cx) {
                 Poll::Ready(Ok(())) => true,
@@ -135,8 +141,11 @@ impl Socket {
                 Poll::Ready(Ok(Input::Message(message))) => message,
             };
             match (input, status.closing) {
-                // The answer to our goodbye.
-                (Message::Close(_), Some(_)) => return Poll::Ready(Event::Closed(ended)),
+                // The answer to our goodbye, or the client's own after it was told to stay away.
+                (Message::Close(_), Some(_)) => {
+                    self.channel.say_goodbye();
+                    return Poll::Ready(Event::Closed(ended));
+                }
                 (_, Some(_)) => {}
                 (Message::Text(text), None) => return Poll::Ready(Event::Text(text)),
                 (Message::Binary(_), None) => self.channel.close(CloseCode::Unsupported),
@@ -205,7 +214,7 @@ impl Socket {
     }
 
     /// Counts a control message; false when they come too fast.
-    fn control(&mut self) -> bool {
+    pub(super) fn control(&mut self) -> bool {
         let within = self.control.take(self.config.control_per_second);
         if !within {
             self.channel.close(CloseCode::Flood);

@@ -11,6 +11,7 @@ async fn closes_with(bytes: &[u8], code: CloseCode) {
     client.bytes(bytes).await;
     assert_eq!(client.close_code().await, code.code(), "{bytes:02x?}");
     client.bytes(&frame(CLOSE, &code.code().to_be_bytes())).await;
+    drop(client);
     assert_eq!((edge.seen().await, edge.seen().await), (Seen::Opened, Seen::Closed(Closed::ByServer(code))));
 }
 
@@ -91,7 +92,7 @@ async fn socket_io_packets_in_no_known_form_close_for_good() {
         ("bAAAA", CloseCode::Unsupported),
     ];
     for (packet, code) in cases {
-        let edge = TestEdge::start(EdgeConfig::default()).await;
+        let edge = TestEdge::start(EdgeConfig { close_timeout_ms: 100, ..EdgeConfig::default() }).await;
         let mut client = Raw::open(&edge, "/socket.io/?EIO=4&transport=websocket").await;
         assert!(client.read_text().await.starts_with("0{"));
         client.text(r#"40{"token":"good"}"#).await;
@@ -104,7 +105,7 @@ async fn socket_io_packets_in_no_known_form_close_for_good() {
 
 #[tokio::test]
 async fn a_binary_frame_on_socket_io_is_refused() {
-    let edge = TestEdge::start(EdgeConfig::default()).await;
+    let edge = TestEdge::start(EdgeConfig { close_timeout_ms: 100, ..EdgeConfig::default() }).await;
     let mut client = Raw::open(&edge, "/socket.io/?EIO=4&transport=websocket").await;
     client.bytes(&frame(0x82, b"\x04")).await;
     assert_eq!(client.close_code().await, CloseCode::Unsupported.code());

@@ -170,3 +170,19 @@ async fn a_websocket_on_trial_hears_nothing_but_the_answer_to_its_probe() {
     // What waited while polling comes first, then the heartbeat goes on here.
     while socket.read_text().await != "2" {}
 }
+
+#[tokio::test]
+async fn a_client_that_is_sent_away_while_it_upgrades_is_told_over_the_websocket() {
+    let mut edge = TestEdge::start(EdgeConfig { close_timeout_ms: 300, ..EdgeConfig::default() }).await;
+    let sid = connect(&edge).await;
+    let connection = edge.connection().await;
+    let (mut socket, _) = Raw::handshake(&edge, &format!("/socket.io/?EIO=4&transport=websocket{sid}"), "").await;
+    socket.text("2probe").await;
+    assert_eq!(socket.read_text().await, "3probe");
+    assert_eq!(request(&edge, "GET", &sid, "", b"").await.2, "6");
+    connection.close(CloseCode::AccessRevoked);
+    socket.text("5").await;
+    assert_eq!(socket.read_text().await, "41");
+    assert_eq!(socket.close_code().await, CloseCode::AccessRevoked.code());
+    assert_eq!(edge.seen().await, Seen::Closed(Closed::ByServer(CloseCode::AccessRevoked)));
+}

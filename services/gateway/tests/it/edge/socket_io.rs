@@ -30,6 +30,8 @@ async fn client(transports: &str) {
     let folder = installed();
     let edge = TestEdge::start(EdgeConfig { ping_interval_ms: 300, pong_timeout_ms: 2_000, ..EdgeConfig::default() }).await;
     let client = Command::new("node")
+        // A failed test may leave a connected client behind.
+        .arg("--test-force-exit")
         .arg(folder.join("socket-io.mjs"))
         .args([format!("http://{}", edge.address), transports.to_owned()])
         .kill_on_drop(true)
