@@ -15,7 +15,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub edge: EdgeConfig,
     pub nats: BusConfig,
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     pub requests: RequestsConfig,
     pub rooms: RoomsConfig,
 }
@@ -46,6 +46,48 @@ impl Default for HttpConfig {
             import_bytes: 16 << 20,
             timeout_ms: 30_000,
             drain_grace_ms: 0,
+        }
+    }
+}
+
+/// Limits of connections; what they are is told in `protocol::Limits`. Those of the state are the authority's to check.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LimitsConfig {
+    pub frame_bytes: usize,
+    pub waiting_updates: usize,
+    pub waiting_update_bytes: usize,
+    pub connections_per_user: usize,
+    pub sessions_per_connection: usize,
+    pub events_per_second: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let Limits {
+            frame_bytes,
+            waiting_updates,
+            waiting_update_bytes,
+            connections_per_user,
+            sessions_per_connection,
+            events_per_second,
+            ..
+        } = Limits::default();
+        Self { frame_bytes, waiting_updates, waiting_update_bytes, connections_per_user, sessions_per_connection, events_per_second }
+    }
+}
+
+impl LimitsConfig {
+    /// As announced to clients.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            frame_bytes: self.frame_bytes,
+            waiting_updates: self.waiting_updates,
+            waiting_update_bytes: self.waiting_update_bytes,
+            connections_per_user: self.connections_per_user,
+            sessions_per_connection: self.sessions_per_connection,
+            events_per_second: self.events_per_second,
+            state: game_state::Limits::default(),
         }
     }
 }

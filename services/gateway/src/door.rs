@@ -1,16 +1,17 @@
 //! What the edge asks of the gateway: who may connect, and where each event goes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use protocol::{ErrorBody, UserId};
+use protocol::{ConnectionId, ErrorBody, UserId};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, Conn},
@@ -19,6 +20,8 @@ use crate::{
     service::Gateway,
 };
 
+/// A client gets so long after its token has ended to come back with a fresh one.
+const GRACE_MS: u64 = 25_000;
 /// What is in flight when the gateway drains gets so long.
 const FINISH: Duration = Duration::from_secs(5);
 
@@ -27,11 +30,13 @@ pub struct Door {
     /// Connections of each user here.
     users: Mutex<HashMap<UserId, usize>>,
     draining: AtomicBool,
+    /// By when its token ends, in milliseconds since the epoch.
+    expiries: Mutex<BTreeMap<(u64, ConnectionId), Weak<Conn>>>,
 }
 
 impl Door {
     pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, users: Mutex::default(), draining: AtomicBool::new(false) }
+        Self { gateway, users: Mutex::default(), draining: AtomicBool::new(false), expiries: Mutex::default() }
     }
 
     /// Takes no new events and waits until those taken are answered.
@@ -47,7 +52,27 @@ impl Door {
         }
     }
 
-    fn users(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, usize>> {
+    /// Closes connections whose tokens have ended, until shutdown.
+    pub async fn close_expired(&self, shutdown: CancellationToken) {
+        while timeout(Duration::from_secs(1), shutdown.cancelled()).await.is_err() {
+            let now = self.gateway.clock.now_ms();
+            let mut expiries = self.expiries();
+            while let Some(first) = expiries.first_entry()
+                && first.key().0.saturating_add(GRACE_MS) <= now
+            {
+                if let Some(conn) = first.remove().upgrade() {
+                    conn.close(CloseCode::TokenExpired);
+                }
+            }
+        }
+    }
+
+    fn expiries(&self) -> MutexGuard<'_, BTreeMap<(u64, ConnectionId), Weak<Conn>>> {
+        // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
+        self.expiries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn users(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
         // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,6 +97,8 @@ impl Handler for Door {
 
     fn opened(&self, connection: &Arc<Conn>) {
         *self.users().entry(connection.client().identity.user.clone()).or_default() += 1;
+        let key = (connection.client().expires_at, connection.id().clone());
+        self.expiries().insert(key, Arc::downgrade(connection));
         self.gateway.metrics.connections.inc();
     }
 
@@ -90,6 +117,7 @@ impl Handler for Door {
             }
         }
         drop(users);
+        self.expiries().remove(&(connection.client().expires_at, connection.id().clone()));
         self.gateway.metrics.connections.dec();
         let (rooms, id) = (connection.client().close(), connection.id().clone());
         if !rooms.is_empty() {

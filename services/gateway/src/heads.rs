@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bus::Bus;
 use protocol::{SessionId, heads::SessionPosition, position::Head};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,9 @@ const ROUNDS: u64 = 10;
 const BATCH: usize = 5_000;
 
 /// Checks until shutdown.
-pub async fn check(rooms: &Rooms, authority: &Authority, shutdown: CancellationToken) {
+pub async fn check(rooms: &Rooms, authority: &Authority, bus: &Bus, shutdown: CancellationToken) {
+    let mut connection = bus.watch_connection();
+    let mut generation = connection.borrow_and_update().generation;
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut seen, mut round) = (HashSet::<SessionId>::new(), 0_u64);
@@ -29,6 +32,12 @@ pub async fn check(rooms: &Rooms, authority: &Authority, shutdown: CancellationT
             _ = tick.tick() => {}
         }
         round += 1;
+        let now = *connection.borrow_and_update();
+        if now.connected && now.generation != generation {
+            // What was published in between has reached no room.
+            generation = now.generation;
+            seen.clear();
+        }
         let all: HashMap<_, _> = rooms.all().into_iter().map(|room| (room.session.clone(), room)).collect();
         seen.retain(|session| all.contains_key(session));
         let asked: Vec<_> = all

@@ -35,6 +35,7 @@ struct Joined<'a> {
 }
 
 /// `gameSession:join`, with the session's id alone or an object.
+#[tracing::instrument(name = "gateway.session.join", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
 pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
     let Job { session, data, reply, .. } = job;
     let client = reply.conn().client();
@@ -72,6 +73,7 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
 }
 
 /// `gameState:requestFull`, with the session's id alone or an object that says what the client holds.
+#[tracing::instrument(name = "gateway.session.request_full", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
 pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
     let Job { session, data, reply, .. } = job;
     let held = match object_or_id::<Held>(&data) {
@@ -100,9 +102,10 @@ pub async fn leave(gateway: Arc<Gateway>, job: Job) -> Done {
         reply.success(&[]);
         return Done::Settled;
     };
-    room.leave(conn.id().clone()).await;
-    // Presence is ours; the authority is told so that a GM's leaving is written back at once.
-    if let Err(error) = gateway.authority.command(&session, &reply.caller(), &Command::Leave).await {
+    // Presence is ours; the authority is told so that a GM's leaving is written back at once. Another tab that stays is no leaving.
+    if room.leave(conn.id().clone()).await
+        && let Err(error) = gateway.authority.command(&session, &reply.caller(), &Command::Leave).await
+    {
         tracing::info!(%session, reason = error.details.reason, "the authority did not hear of a leave");
     }
     reply.success(&[]);

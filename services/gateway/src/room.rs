@@ -11,6 +11,7 @@ pub mod frames;
 pub mod members;
 mod repair;
 pub mod ring;
+mod serve;
 pub mod step;
 pub mod track;
 pub mod waiting;
@@ -21,17 +22,17 @@ use std::{
     time::Duration,
 };
 
-use bus::Delivery;
+use bus::{Delivery, Lost};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use game_state::Version;
-use protocol::{ConnectionId, ErrorBody, SessionStatus, event::RelayedEvent, position::Head};
+use protocol::{ConnectionId, SessionStatus, event::RelayedEvent, position::Head};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use self::{
-    catchup::{CatchUp, FullState, Plan, RoomFacts},
+    catchup::{CatchUp, FullState},
     fetch::Fetched,
     members::Members,
     step::{SharedStep, Step},
@@ -51,8 +52,6 @@ use crate::{
 const KEPT_EMPTY: Duration = Duration::from_secs(10);
 /// How long a full state is kept after its last use.
 const STATE_KEPT: Duration = Duration::from_secs(30);
-/// Loads that one client waits for, at most: each made the state before it too old.
-const LOADS: u32 = 5;
 
 /// What others ask of a room.
 pub enum Ask {
@@ -63,7 +62,8 @@ pub enum Ask {
     CatchUp(Box<CatchUp>),
     Leave {
         connection: ConnectionId,
-        done: Option<oneshot::Sender<()>>,
+        /// Told whether it was its user's last connection here.
+        done: Option<oneshot::Sender<bool>>,
     },
     /// The authority says where the session stands.
     HearOf(Head),
@@ -77,6 +77,7 @@ struct Waiter {
     /// Older steps were fetched for it: from there, and whatever is still missing is not to be had.
     reached_back: Option<Tier>,
     loads: u32,
+    since: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,10 +186,10 @@ impl Room {
             Ask::Answered(answered) => self.answered(answered),
             Ask::CatchUp(ask) => self.catch_up(*ask),
             Ask::Leave { connection, done } => {
-                self.leave(&connection);
+                let last = self.leave(&connection);
                 if let Some(done) = done {
                     // Whoever asked may have stopped waiting.
-                    let _ = done.send(());
+                    let _ = done.send(last);
                 }
             }
             Ask::HearOf(head) => self.hear_of(&head),
@@ -220,14 +221,16 @@ impl Room {
         self.track.head().is_some_and(|ours| ours.position.epoch == head.position.epoch && ours.position.version >= head.position.version)
     }
 
-    fn leave(&mut self, connection: &ConnectionId) {
+    /// Takes a connection out. Returns whether it was its user's last here.
+    fn leave(&mut self, connection: &ConnectionId) -> bool {
         self.waiters.retain(|waiter| waiter.ask.reply.conn().id() != connection);
         self.strangers.remove(connection);
-        if let Some((member, true)) = self.members.remove(connection) {
-            self.gateway
-                .presence
-                .tell(Presence::Left { session: self.ends.session.clone(), identity: member.conn.client().identity.clone() });
+        let Some((member, last)) = self.members.remove(connection) else { return false };
+        if last {
+            let (session, identity) = (self.ends.session.clone(), member.conn.client().identity.clone());
+            self.gateway.presence.tell(Presence::Left { session, identity });
         }
+        last
     }
 
     /// Messages on `session.<id>.updated`.
@@ -235,20 +238,20 @@ impl Room {
         let mut forward = Vec::new();
         for delivery in deliveries {
             match delivery {
-                Delivery::Message(message) => {
-                    let digest = message.headers.digest().unwrap_or_default().to_owned();
-                    match Step::from_broadcast(message.payload.clone(), message.headers.hash_before(), digest) {
-                        Ok(step) => self.take(step, &mut forward),
-                        Err(error) => {
-                            self.gateway.metrics.malformed.inc();
-                            tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
-                        }
+                Delivery::Message(message) => match Step::from_message(&message) {
+                    Ok(step) => self.take(step, &mut forward),
+                    Err(error) => {
+                        self.gateway.metrics.malformed.inc();
+                        tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
                     }
-                }
+                },
                 Delivery::Lost(lost) => {
                     self.gateway.metrics.lost_messages.inc();
                     tracing::warn!(session = %self.ends.session, ?lost, "messages of a session were lost on the way");
-                    self.start_verify();
+                    // After a lost connection the heads of all rooms are asked for at once.
+                    if lost != Lost::Connection {
+                        self.start_verify();
+                    }
                 }
             }
         }
@@ -307,6 +310,7 @@ impl Room {
     fn tick(&mut self) -> bool {
         let now = Instant::now();
         self.members.release_answers(now);
+        self.expire_waiters(now);
         self.state.take_if(|(_, used)| now.duration_since(*used) > STATE_KEPT);
         if !self.members.is_empty() || !self.waiters.is_empty() || !self.strangers.is_empty() || !self.ends.mailbox.is_empty() {
             self.empty_since = None;
@@ -314,107 +318,5 @@ impl Room {
         }
         let since = *self.empty_since.get_or_insert(now);
         now.duration_since(since) >= KEPT_EMPTY && self.gateway.rooms.close_empty(&self.ends.session)
-    }
-
-    fn catch_up(&mut self, ask: CatchUp) {
-        if let Some(head) = ask.needed.clone() {
-            self.hear_of_needed(&head);
-        }
-        if let Some(join) = &ask.join
-            && self.track.head() == ask.needed.as_ref()
-        {
-            self.status = join.status;
-        }
-        let member = self.members.get_mut(ask.reply.conn().id()).map(|member| {
-            member.catching_up = true;
-            member.position
-        });
-        let head = self.track.head().map_or(Version::ZERO, |head| head.position.version);
-        let told = ask.needed.as_ref().map_or(Version::ZERO, |head| head.position.version);
-        let needed = head.max(told).max(member.unwrap_or_default());
-        self.waiters.push(Waiter { ask, needed, awaits: Awaits::Head, reached_back: None, loads: 0 });
-        self.serve_waiters();
-    }
-
-    /// Answers everyone who can be answered, and starts fetching for the others.
-    fn serve_waiters(&mut self) {
-        for waiter in std::mem::take(&mut self.waiters) {
-            self.serve(waiter);
-        }
-    }
-
-    fn serve(&mut self, waiter: Waiter) {
-        let state = self.state.as_ref().map(|(state, _)| state);
-        let ask = &waiter.ask;
-        let bounds = self.gateway.settings.rooms.catch_up_bounds();
-        let plan = catchup::plan(&self.track, ask, waiter.needed, waiter.reached_back.is_some(), state, bounds);
-        match plan {
-            Plan::Load if waiter.loads > LOADS => {
-                self.refuse(waiter, ErrorBody::unavailable("STATE_MOVES", "the state changes faster than it can be loaded"));
-            }
-            Plan::AwaitHead => self.wait(waiter, Awaits::Head),
-            Plan::ReachBack(version) => {
-                self.start_reach_back(version);
-                // One that reaches less far back is not ours: when it is done, this is planned again.
-                let is_ours = self.reaching_back.is_some_and(|after| after <= version);
-                self.wait(waiter, if is_ours { Awaits::Older } else { Awaits::Head });
-            }
-            Plan::Load => {
-                self.start_load();
-                self.wait(waiter, Awaits::State);
-            }
-            ready => self.answer(waiter, &ready),
-        }
-    }
-
-    fn wait(&mut self, waiter: Waiter, awaits: Awaits) {
-        self.waiters.push(Waiter { awaits, ..waiter });
-    }
-
-    fn answer(&mut self, waiter: Waiter, plan: &Plan) {
-        let Waiter { ask, reached_back, .. } = waiter;
-        let conn = Arc::clone(ask.reply.conn());
-        let joins = ask.join.as_ref().map(|join| join.is_gm);
-        let facts = RoomFacts { session: &self.ends.session, status: self.status, at: self.track.head_at() };
-        let Some(served) = ask.serve(plan, &facts) else { return };
-        if let Some(tier) = served.tier {
-            self.gateway.metrics.caught_up(reached_back.filter(|_| tier == Tier::ring).unwrap_or(tier));
-        }
-        if let (Plan::Full(..), Some((_, used))) = (plan, &mut self.state) {
-            *used = Instant::now();
-        }
-        if let Some(is_gm) = joins {
-            // Closed before it was placed: the room would never hear of its end again.
-            if conn.is_closed() {
-                return;
-            }
-            if self.members.place(&conn, served.version) {
-                let (session, identity) = (self.ends.session.clone(), conn.client().identity.clone());
-                self.gateway.presence.tell(Presence::Joined { session, identity, is_gm });
-            }
-        } else if let Some(member) = self.members.get_mut(conn.id()) {
-            member.position = served.version;
-            member.catching_up = false;
-        } else {
-            return;
-        }
-        let since = self.track.ring().after(None, served.version, None).unwrap_or_default();
-        self.members.follow(conn.id(), &since, &self.gateway.settings.limits.state, &self.gateway.metrics);
-    }
-
-    fn refuse(&mut self, waiter: Waiter, error: ErrorBody) {
-        let connection = waiter.ask.reply.conn().id().clone();
-        waiter.ask.refuse(error);
-        if let Some(member) = self.members.get_mut(&connection) {
-            member.catching_up = false;
-            let position = member.position;
-            let since = self.track.ring().after(None, position, None);
-            let is_behind = self.track.head().is_some_and(|head| head.position.version > position);
-            match since {
-                Some(steps) => self.members.follow(&connection, &steps, &self.gateway.settings.limits.state, &self.gateway.metrics),
-                None if is_behind => self.members.resync_one(&self.ends.session, &connection, self.track.head()),
-                None => {}
-            }
-        }
     }
 }

@@ -71,12 +71,12 @@ impl RoomHandle {
         self.tell(Ask::CatchUp(Box::new(catch_up))).await;
     }
 
-    /// Takes a connection out; what it still waits for is answered first. Done when the room has done it.
-    pub async fn leave(&self, connection: ConnectionId) {
+    /// Takes a connection out. Returns, when the room has done it, whether it was its user's last here.
+    pub async fn leave(&self, connection: ConnectionId) -> bool {
         let (done, left) = oneshot::channel();
         self.tell(Ask::Leave { connection, done: Some(done) }).await;
         // A closed room has nobody in it.
-        let _ = left.await;
+        left.await.unwrap_or(false)
     }
 
     /// The connection is gone.

@@ -49,7 +49,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let metrics = GatewayMetrics::new(&service.metrics);
     let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), instance, metrics.clone());
     let Config { http, auth: auth_config, mut edge, limits, requests, rooms, .. } = config;
-    let settings = Settings { limits, rooms, requests, http };
+    let settings = Settings { limits: limits.limits(), rooms, requests, http };
     let instances = Instances::default();
     let lifecycle = service.lifecycle.clone();
     let gateway = Arc::new(Gateway {
@@ -68,7 +68,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     lifecycle.spawn("presence", keeper.run(soft.clone()));
     lifecycle.spawn("instances", instances.watch(bus.kv(BUCKET_INSTANCES), soft.clone()));
     let (checked, stop) = (Arc::clone(&gateway), soft.clone());
-    lifecycle.spawn("heads", async move { heads::check(&checked.rooms, &checked.authority, stop).await });
+    lifecycle.spawn("heads", async move { heads::check(&checked.rooms, &checked.authority, &checked.bus, stop).await });
 
     if !edge.allowed_origins.is_empty() {
         return Err(ConfigError::invalid("edge.allowed_origins", "write auth.allowed_origins, which REST goes by too").into());
@@ -79,6 +79,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let (soft, grace) = (soft.clone(), Duration::from_millis(gateway.settings.http.drain_grace_ms));
     let door = Arc::new(Door::new(Arc::clone(&gateway)));
     let close = CancellationToken::new();
+    let (expiring, stop) = (Arc::clone(&door), lifecycle.soft().clone());
+    lifecycle.spawn("expiry", async move { expiring.close_expired(stop).await });
     let (closing, drained) = (close.clone(), Arc::clone(&door));
     lifecycle.spawn("drain", async move {
         // Readiness fails at once. Whoever balances gets time to see it, what is in flight is answered, then clients move.

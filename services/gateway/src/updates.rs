@@ -61,6 +61,7 @@ pub fn session_of(data: &[u8]) -> Result<SessionId, ErrorBody> {
 }
 
 /// `gameState:update`
+#[tracing::instrument(name = "gateway.update.send", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
 pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
     let received = job.received;
     let Job { data, reply, session, .. } = job;

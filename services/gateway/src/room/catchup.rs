@@ -66,7 +66,7 @@ pub enum Plan {
     Missed(Vec<SharedStep>),
     /// The state, and the steps that came after it was read.
     Full(Arc<FullState>, Vec<SharedStep>),
-    /// The room's head is older than what the client was told already; it is being filled.
+    /// The room's head is older than what the client was told already, or of another epoch; the head is being fetched.
     AwaitHead,
     /// Older steps must be fetched first.
     ReachBack(Version),
@@ -81,10 +81,13 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
-/// Decides what to answer. `reached_back` says that older steps were asked for already, `needed` is never of another epoch than the room.
+/// Decides what to answer. `reached_back` says that older steps were asked for already, `needed` is a version of the room's epoch.
 pub fn plan(track: &Track, ask: &CatchUp, needed: Version, reached_back: bool, state: Option<&Arc<FullState>>, bounds: Bounds) -> Plan {
     let held = &ask.held;
     let Some(head) = track.head() else { return Plan::AwaitHead };
+    if ask.needed.as_ref().is_some_and(|told| told.position.epoch != head.position.epoch) {
+        return Plan::AwaitHead;
+    }
     let Some(version) = held.version else {
         // Who is told a head newer than ours gets no frame up to it.
         let told = ask.needed.as_ref().filter(|told| told.position.is_after(&head.position)).unwrap_or(head);
@@ -130,10 +133,16 @@ fn full(track: &Track, head: &Head, needed: Version, state: Option<&Arc<FullStat
     }
 }
 
-/// What went to the client: the version it now has, and how it got there.
-pub struct Served {
-    pub version: Version,
-    pub tier: Option<Tier>,
+impl Plan {
+    /// How it brings the client up to date; nothing where it does not.
+    pub fn tier(&self) -> Option<Tier> {
+        match self {
+            Self::NotModified(_) => Some(Tier::notModified),
+            Self::Missed(_) => Some(Tier::ring),
+            Self::Full(..) => Some(Tier::full),
+            Self::HeadOnly(_) | Self::AwaitHead | Self::ReachBack(_) | Self::Load => None,
+        }
+    }
 }
 
 impl CatchUp {
@@ -142,15 +151,15 @@ impl CatchUp {
         let _ = self.done.send(false);
     }
 
-    /// Writes the answer. Returns the reply's connection to place, where it now is, and the join.
-    pub fn serve(self, plan: &Plan, room: &RoomFacts<'_>) -> Option<Served> {
+    /// Writes the answer. Returns the version that the client now has.
+    pub fn serve(self, plan: &Plan, room: &RoomFacts<'_>) -> Option<Version> {
         let Self { reply, join, done, .. } = self;
         let session = room.session.clone();
         let base = join.as_ref().map(|join| join.fields.clone()).unwrap_or_default();
-        let served = match plan {
+        let version = match plan {
             Plan::HeadOnly(head) => {
                 reply.success(&[&base, &Fields::of(&head_fields(room, head))]);
-                Served { version: head.position.version, tier: None }
+                head.position.version
             }
             Plan::NotModified(head) => {
                 let not_modified = NotModified {
@@ -163,7 +172,7 @@ impl CatchUp {
                     status: room.status,
                 };
                 reply.success(&[&base, &Fields::of(&not_modified)]);
-                Served { version: head.position.version, tier: Some(Tier::notModified) }
+                head.position.version
             }
             Plan::Missed(steps) => {
                 let last = steps.last()?;
@@ -177,19 +186,19 @@ impl CatchUp {
                     updates: steps.iter().filter_map(|step| serde_json::from_slice::<&RawValue>(&step.payload).ok()).collect(),
                 };
                 reply.success(&[&base, &Fields::of(&missed)]);
-                Served { version: last.version, tier: Some(Tier::ring) }
+                last.version
             }
             Plan::Full(state, _) => {
                 match &join {
                     None => reply.success_from(&state.json),
                     Some(join) => reply.success(&[&join.fields, &Fields::of_success(&state.json)]),
                 }
-                Served { version: state.head.position.version, tier: Some(Tier::full) }
+                state.head.position.version
             }
             Plan::AwaitHead | Plan::ReachBack(_) | Plan::Load => return None,
         };
         let _ = done.send(true);
-        Some(served)
+        Some(version)
     }
 }
 

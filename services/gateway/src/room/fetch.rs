@@ -113,14 +113,7 @@ impl Source {
     async fn stream(&self, since_ms: u64) -> Vec<Step> {
         let subject = self.bus.subjects().session_updated(&self.session);
         match self.bus.stream_since(STREAM_UPDATES, &subject, since_ms, FETCHED_STEPS as usize).await {
-            Ok(slice) => slice
-                .messages
-                .into_iter()
-                .filter_map(|stored| {
-                    let digest = stored.message.headers.digest().unwrap_or_default().to_owned();
-                    Step::from_broadcast(stored.message.payload.clone(), stored.message.headers.hash_before(), digest).ok()
-                })
-                .collect(),
+            Ok(slice) => slice.messages.into_iter().filter_map(|stored| Step::from_message(&stored.message).ok()).collect(),
             Err(error) => {
                 tracing::info!(session = %self.session, %error, "the stream of updates cannot be read, the journal is asked");
                 Vec::new()

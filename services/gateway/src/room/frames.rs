@@ -12,7 +12,10 @@ use crate::edge::Frame;
 
 /// One frame for all connections.
 pub fn of(step: &Step) -> Frame {
-    let update = Frame::event(event::name::STATE_UPDATED, step.payload.clone());
+    let update = match &step.trace {
+        Some(trace) => Frame::traced(event::name::STATE_UPDATED, step.payload.clone(), trace),
+        None => Frame::event(event::name::STATE_UPDATED, step.payload.clone()),
+    };
     match notice(step) {
         Some(notice) => Frame::joined([update, notice]),
         None => update,

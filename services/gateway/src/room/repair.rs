@@ -57,6 +57,7 @@ impl Room {
         for waiter in &mut self.waiters {
             // Versions of another epoch say nothing here.
             waiter.needed = head.position.version;
+            waiter.ask.needed = None;
             waiter.reached_back = None;
         }
         self.note_standing();
@@ -169,6 +170,7 @@ impl Room {
                     // Nothing that anybody was told before is newer than what was just read.
                     for waiter in &mut self.waiters {
                         waiter.needed = waiter.needed.min(head.position.version);
+                        waiter.ask.needed.take_if(|told| told.position.epoch != head.position.epoch);
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bus::Message;
 use bytes::Bytes;
 use game_state::{StateHash, Version};
 use protocol::{
@@ -29,41 +30,36 @@ pub struct Step {
     pub game_master: Option<UserId>,
     /// Server time of the commit.
     pub at: u64,
+    /// The trace of whoever made it, as a `traceparent`.
+    pub trace: Option<Box<str>>,
     /// The broadcast as JSON.
     pub payload: Bytes,
 }
 
-/// Why a message on `session.<id>.updated` is no step. It is dropped and counted; what it should have been is filled in as a gap.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAStep {
-    #[error("its payload is not a broadcast: {0}")]
-    Payload(#[from] serde_json::Error),
-    #[error("its header {0} is absent or malformed")]
-    Header(&'static str),
-}
-
 impl Step {
     /// Reads a broadcast. What its payload does not carry, because players must not need it, is in the headers.
-    pub fn from_broadcast(payload: Bytes, hash_before: Option<StateHash>, digest: String) -> Result<Self, NotAStep> {
-        let broadcast: StateUpdateBroadcast<'_> = serde_json::from_slice(&payload)?;
+    pub fn from_message(message: &Message) -> Result<Self, serde_json::Error> {
+        let (headers, payload) = (&message.headers, &message.payload);
+        let broadcast: StateUpdateBroadcast<'_> = serde_json::from_slice(payload)?;
         Ok(Self {
             epoch: broadcast.epoch,
             version: broadcast.new_version,
-            hash_before,
+            hash_before: headers.hash_before(),
             hash_after: broadcast.expected_hash,
             update: broadcast.update_id,
-            digest,
+            digest: headers.digest().unwrap_or_default().to_owned(),
             kind: broadcast.kind,
             status: broadcast.status,
             by: broadcast.by,
             game_master: broadcast.game_master_id,
             at: broadcast.timestamp,
+            trace: headers.trace_parent().map(Into::into),
             payload: payload.clone(),
         })
     }
 
     /// The same step, read from the journal instead: its payload is the broadcast that was made from this entry.
-    pub fn from_history(session: &protocol::SessionId, entry: &HistoryEntry) -> Result<Self, NotAStep> {
+    pub fn from_history(session: &protocol::SessionId, entry: &HistoryEntry) -> Result<Self, serde_json::Error> {
         let by = (entry.kind != EntryKind::Update).then(|| entry.author.clone());
         let operations: &RawValue = &entry.operations;
         let payload = serde_json::to_vec(&StateUpdateBroadcast {
@@ -92,6 +88,7 @@ impl Step {
             by,
             game_master: entry.game_master_id.clone(),
             at: entry.at,
+            trace: None,
             payload: payload.into(),
         })
     }

@@ -1,3 +1,10 @@
-//! The gateway from outside: real sockets, real servers.
+//! The gateway as its clients and its authority see it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod answers;
+mod catching_up;
 mod edge;
+mod process;
+mod sessions;
+mod stage;

@@ -31,6 +31,7 @@ fn step(epoch: &str, number: u64) -> Step {
         by: None,
         game_master: None,
         at: number,
+        trace: None,
         payload: bytes::Bytes::from_static(b"{}"),
     }
 }
@@ -120,7 +121,7 @@ fn the_ring_answers_only_what_it_holds_without_a_gap() {
     assert_eq!(after(6, Some(hash(6, 9))), None, "another past");
     assert_eq!(after(2, None), None, "too old");
     assert_eq!(after(9, None), None, "nothing is newer");
-    assert_eq!(ring.after(Some(&Epoch::from("f")), version(6), None), None, "another epoch");
+    assert!(ring.after(Some(&Epoch::from("f")), version(6), None).is_none(), "another epoch");
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! The process: what it refuses to start with, who may connect, REST, and how it goes down.
+
+use serde_json::json;
+use testkit::{Client, Service, ServiceOptions, Signer, Transport, http};
+
+use crate::stage::{GM, SESSION, SOON, Stage, version};
+
+#[tokio::test]
+async fn a_weak_secret_ends_the_start_with_a_word_on_the_key() {
+    let options = ServiceOptions {
+        service: "gateway".into(),
+        config: vec![("AUTH__HS256_SECRET".into(), "changeme".into()), ("HTTP__LISTEN".into(), "127.0.0.1:0".into())],
+        ..ServiceOptions::default()
+    };
+    let service = Service::launch(options).await.unwrap();
+    let status = testkit::eventually("the gateway to refuse", SOON, async || service.process().exited()).await.unwrap();
+    assert_eq!(status.code(), Some(64));
+    let log = service.process().log_tail();
+    assert!(log.contains("auth.hs256_secret") && !log.contains("changeme"), "{log}");
+}
+
+#[tokio::test]
+async fn only_valid_tokens_connect() {
+    let stage = Stage::start().await;
+    let mut expired = stage.signer.claims("p1", "p1", "");
+    expired["exp"] = json!(1_000_000);
+    for (what, token) in [
+        ("another key", Signer::default().user("p1", "p1")),
+        ("expired", stage.signer.sign(&expired)),
+        ("none", stage.signer.sign_with_header(&json!({"alg": "none"}), &stage.signer.claims("p1", "p1", ""))),
+        ("empty", String::new()),
+    ] {
+        for transport in [Transport::WebSocket, Transport::SocketIo] {
+            assert!(Client::connect(transport, stage.url(), &token).await.is_err(), "{what} over {transport:?}");
+        }
+        let answer = http::get(stage.url(), "/api/sessions/s1", Some(&token)).await.unwrap();
+        assert_eq!(answer.status, 401, "{what}");
+    }
+    assert!(Client::connect(Transport::WebSocket, stage.url(), &stage.signer.user("p1", "p1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_connections_and_no_more() {
+    let stage = Stage::with(&[("LIMITS__CONNECTIONS_PER_USER", "2")]).await;
+    let (one, _two) = (stage.client("p1").await, stage.client("p1").await);
+    let token = stage.signer.user("p1", "p1");
+    assert!(Client::connect(Transport::WebSocket, stage.url(), &token).await.is_err());
+    one.close().await;
+    testkit::eventually("a place to be free", SOON, async || Client::connect(Transport::WebSocket, stage.url(), &token).await.ok())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn rest_reads_a_session_its_state_and_says_what_is_wrong() {
+    let stage = Stage::start().await;
+    stage.script.commit_and_publish_others(2).await;
+    let token = stage.signer.user(GM, "Mira");
+    let get = async |path: &str| http::get(stage.url(), path, Some(&token)).await.unwrap();
+
+    let plain = get("/api/sessions/s1").await.json().unwrap();
+    assert_eq!((plain["id"].clone(), plain["gameStateVersion"].clone(), plain.get("gameState")), (json!("s1"), json!("2"), None));
+    let full = get("/api/sessions/s1?state=true").await.json().unwrap();
+    assert_eq!((full["gameStateVersion"].clone(), full["gameStateHash"].clone()), (json!("2"), json!(stage.script.hash())));
+    assert!(full["gameState"]["characters"].is_array() && full["lastStateUpdate"].is_u64() && full["gameMasterId"] == GM);
+
+    let state = get("/api/sessions/s1/state").await;
+    let tag = state.header("etag").unwrap().to_owned();
+    assert_eq!((state.status, version(&state.json().unwrap()["gameStateVersion"])), (200, 2));
+    let headers = [("authorization", format!("Bearer {token}")), ("if-none-match", tag)];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let same =
+        http::send(stage.url(), "/api/sessions/s1/state", http::Request { method: "GET", headers: &headers, ..http::Request::default() })
+            .await
+            .unwrap();
+    assert_eq!((same.status, same.body.len()), (304, 0));
+
+    for (path, token, status, code) in [
+        ("/api/sessions/nowhere", Some(&token), 404, "SESSION_NOT_FOUND"),
+        ("/api/sessions/a.b", Some(&token), 400, "VALIDATION_ERROR"),
+        ("/api/sessions/s1", Some(&stage.signer.user("outsider", "o")), 403, "PERMISSION_DENIED"),
+        ("/api/sessions/s1", None, 401, "PERMISSION_DENIED"),
+        ("/api/nothing", Some(&token), 404, "VALIDATION_ERROR"),
+    ] {
+        let answer = http::get(stage.url(), path, token.map(String::as_str)).await.unwrap();
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/problem+json")), "{path}");
+        let problem = answer.json().unwrap();
+        assert_eq!((problem["code"].clone(), problem["status"].clone()), (json!(code), json!(status)), "{path}");
+    }
+    let refused = http::post(stage.url(), "/api/campaigns", Some(&token), &json!({"name": "x", "gameMasterId": "gm"})).await.unwrap();
+    assert_eq!(refused.status, 403);
+    let refused = http::post(stage.url(), "/api/sessions", Some(&token), &json!({"campaignId": "c1", "name": "x", "characterIds": []}))
+        .await
+        .unwrap();
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("characterIds"));
+}
+
+#[tokio::test]
+async fn going_down_finishes_what_is_in_flight_and_tells_clients_to_connect_again() {
+    let stage = Stage::start().await;
+    let (gm, player) = (stage.joined(GM).await, stage.joined("p1").await);
+    let update = testkit::client::update(SESSION, "u1", 0, json!([{"path": "pluginData.x", "operation": "set", "value": 1}]));
+    let answer = gm.send("gameState:update", update).await.unwrap();
+    let wanted = stage.script.update().await;
+    let service = &stage.gateway().service;
+    let seen = async {
+        testkit::eventually("readiness to fail", SOON, async || (!service.is_ready().await).then_some(())).await.unwrap();
+        let committed = stage.script.commit(&wanted).unwrap();
+        stage.script.accept(wanted, &committed).await;
+        assert_eq!(answer.wait().await.unwrap()["success"], json!(true));
+        for client in [&gm, &player] {
+            assert_eq!(client.lost(SOON).await.unwrap().0, 3001);
+        }
+    };
+    let (status, ()) = tokio::join!(service.terminate(), seen);
+    assert!(status.unwrap().unwrap().success(), "{}", service.process().log_tail());
+}

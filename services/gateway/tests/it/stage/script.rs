@@ -1,0 +1,433 @@
+//! The scripted authority: one session, whose updates the test takes one by one.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use bus::{Bus, Headers, Request};
+use game_state::{GameState, Limits, Operations, StateHash, Version};
+use protocol::{
+    Ack, Command, Epoch, ErrorBody, Position, SessionStatus, SessionSummary, UserId,
+    command::CommandDone,
+    headers as name,
+    heads::{Heads, HeadsRequest, SessionPosition},
+    history::{History, HistoryEntry, HistoryRequest},
+    session::{CampaignSummary, Member},
+    update::{EntryKind, StateUpdateBroadcast, UpdateAccepted, UpdateSource},
+};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
+use service_kit::Lifecycle;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+
+use super::{GM, SESSION, SOON};
+
+pub(crate) struct Script {
+    bus: Bus,
+    tasks: Lifecycle,
+    session: Mutex<Session>,
+    updates: AsyncMutex<mpsc::UnboundedReceiver<Request>>,
+    /// Full states answered.
+    pub(crate) state_reads: AtomicUsize,
+    state_gate: watch::Sender<bool>,
+    pub(crate) history_reads: AtomicUsize,
+    time: AtomicU64,
+}
+
+struct Session {
+    epoch: Epoch,
+    state: GameState,
+    version: Version,
+    hash: StateHash,
+    status: SessionStatus,
+    entries: Vec<Committed>,
+}
+
+/// An entry of the session's history.
+#[derive(Clone)]
+pub(crate) struct Committed {
+    entry: HistoryEntry,
+}
+
+/// An update that has reached the authority and waits for what the test makes of it.
+pub(crate) struct Wanted {
+    request: Request,
+    pub(crate) id: String,
+    operations: Operations,
+    pub(crate) author: String,
+    pub(crate) payload: Value,
+}
+
+impl Script {
+    pub(crate) async fn start(bus: Bus) -> Arc<Self> {
+        let (taken, updates) = mpsc::unbounded_channel();
+        let mut state = GameState::empty();
+        let hash = state.hash();
+        let session =
+            Session { epoch: "e1".into(), state, version: Version::ZERO, hash, status: SessionStatus::Active, entries: Vec::new() };
+        let script = Arc::new(Self {
+            bus: bus.clone(),
+            tasks: Lifecycle::new(),
+            session: Mutex::new(session),
+            updates: AsyncMutex::new(updates),
+            state_reads: AtomicUsize::new(0),
+            state_gate: watch::Sender::new(true),
+            history_reads: AtomicUsize::new(0),
+            time: AtomicU64::new(testkit::tokens::now_seconds() * 1000),
+        });
+        for noun in ["update", "command", "state", "history"] {
+            let mut requests = bus.serve(bus.subjects().every_session(noun), Some("state-authority")).await.unwrap();
+            let (script, taken) = (Arc::clone(&script), taken.clone());
+            script.clone().tasks.spawn_brief("script", async move {
+                while let Some(request) = requests.next().await {
+                    let script = Arc::clone(&script);
+                    match noun {
+                        "update" => drop(taken.send(request)),
+                        "command" => script.command(request).await,
+                        "state" => script.clone().tasks.spawn_brief("state", async move { script.state(request).await }),
+                        _ => script.history(request).await,
+                    }
+                }
+            });
+        }
+        let mut requests = bus.serve(bus.subjects().heads(), Some("state-authority")).await.unwrap();
+        let answering = Arc::clone(&script);
+        script.tasks.spawn_brief("heads", async move {
+            while let Some(request) = requests.next().await {
+                answering.heads(request).await;
+            }
+        });
+        script
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap()
+    }
+
+    /// Answers every update as a real authority would, until the test ends: commit, reply, publish.
+    pub(crate) fn answer_all(self: &Arc<Self>) {
+        let script = Arc::clone(self);
+        self.tasks.spawn_brief("answer-all", async move {
+            while let Some(wanted) = script.taken().await {
+                match script.commit(&wanted) {
+                    Ok(committed) => {
+                        script.accept(wanted, &committed).await;
+                        script.publish(&committed).await;
+                    }
+                    Err(error) => wanted.refuse(error).await,
+                }
+            }
+        });
+    }
+
+    /// The next update, or the test has failed.
+    pub(crate) async fn update(&self) -> Wanted {
+        tokio::time::timeout(SOON, self.taken()).await.ok().flatten().expect("an update reaches the authority")
+    }
+
+    async fn taken(&self) -> Option<Wanted> {
+        let request = self.updates.lock().await.recv().await?;
+        let payload: Value = serde_json::from_slice(&request.message.payload).unwrap();
+        Some(Wanted {
+            id: payload["id"].as_str().unwrap().to_owned(),
+            operations: Operations::parse(&payload["operations"].to_string(), &Limits::default()).unwrap(),
+            author: request.message.headers.identity().unwrap().user.to_string(),
+            payload,
+            request,
+        })
+    }
+
+    /// Whether no update reaches the authority for a while.
+    pub(crate) async fn is_quiet(&self) -> bool {
+        tokio::time::timeout(std::time::Duration::from_millis(150), self.taken()).await.is_err()
+    }
+
+    /// Applies an update and appends it to the history. Nobody is told.
+    pub(crate) fn commit(&self, wanted: &Wanted) -> Result<Committed, ErrorBody> {
+        let base = wanted.payload["version"].as_str().unwrap();
+        let mut session = self.session();
+        if base != session.version.to_string() {
+            return Err(ErrorBody::version_conflict(session.version, Some(session.hash)));
+        }
+        let applied = session.state.apply(&wanted.operations, &Limits::default()).map_err(ErrorBody::from)?;
+        let resolved = RawValue::from_string(applied.resolved.to_json()).unwrap();
+        let digest = wanted.operations.digest().to_string();
+        Ok(self.append(&mut session, EntryKind::Update, &wanted.id, &wanted.author, digest, resolved, applied.hash))
+    }
+
+    /// An update of somebody else's.
+    pub(crate) fn commit_other(&self) -> Committed {
+        let version = self.version();
+        let operations = json!([{"path": format!("pluginData.n{version}"), "operation": "set", "value": version}]).to_string();
+        let operations = Operations::parse(&operations, &Limits::default()).unwrap();
+        let mut session = self.session();
+        let applied = session.state.apply(&operations, &Limits::default()).unwrap();
+        let resolved = RawValue::from_string(applied.resolved.to_json()).unwrap();
+        let digest = operations.digest().to_string();
+        self.append(&mut session, EntryKind::Update, &format!("other{version}"), "other", digest, resolved, applied.hash)
+    }
+
+    /// An entry that changes the status.
+    pub(crate) fn turn(&self, kind: EntryKind) -> Committed {
+        let mut session = self.session();
+        session.status = match kind {
+            EntryKind::Pause => SessionStatus::Paused,
+            EntryKind::Ended => SessionStatus::Ended,
+            _ => SessionStatus::Active,
+        };
+        let (id, hash) = (format!("turn{}", session.version), session.hash);
+        self.append(&mut session, kind, &id, GM, String::new(), RawValue::from_string("[]".into()).unwrap(), hash)
+    }
+
+    /// A repair: history starts afresh, the version goes on.
+    pub(crate) fn new_epoch(&self) {
+        let mut session = self.session();
+        session.epoch = "e2".into();
+        session.entries.clear();
+        session.version = session.version.next();
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of an entry")]
+    fn append(
+        &self,
+        session: &mut Session,
+        kind: EntryKind,
+        id: &str,
+        author: &str,
+        digest: String,
+        operations: Box<RawValue>,
+        hash: StateHash,
+    ) -> Committed {
+        let entry = HistoryEntry {
+            version: session.version.next(),
+            epoch: session.epoch.clone(),
+            kind,
+            status: (kind != EntryKind::Update).then_some(session.status),
+            update_id: id.parse().unwrap(),
+            digest,
+            operations,
+            hash_before: Some(session.hash),
+            hash_after: Some(hash),
+            author: author.parse().unwrap(),
+            source: UpdateSource::Gm,
+            at: self.time.fetch_add(1, Ordering::Relaxed),
+            game_master_id: None,
+            previous: None,
+        };
+        session.version = entry.version;
+        session.hash = hash;
+        let committed = Committed { entry };
+        session.entries.push(committed.clone());
+        committed
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.session().version.get()
+    }
+
+    pub(crate) fn hash(&self) -> String {
+        self.session().hash.to_string()
+    }
+
+    /// On the subject and into the stream, as the authority does.
+    pub(crate) async fn publish(&self, committed: &Committed) {
+        let Message { subject, headers, payload } = self.message(committed);
+        let id = format!("{}:{}", committed.entry.epoch, committed.entry.version);
+        self.bus.publish_stream(subject, &id, headers, payload).await.unwrap();
+    }
+
+    /// Once more, or out of its turn, to whoever listens: the stream does not order or repeat messages of itself.
+    pub(crate) async fn publish_again(&self, committed: &Committed) {
+        let Message { subject, headers, payload } = self.message(committed);
+        self.bus.publish(subject, headers, payload).await.unwrap();
+    }
+
+    /// Holds back full states, which are read all the same, until the gate is opened.
+    pub(crate) fn close_state_gate(&self) -> Gate<'_> {
+        self.state_gate.send_replace(false);
+        Gate(self)
+    }
+
+    pub(crate) async fn commit_and_publish_others(&self, count: usize) {
+        for _ in 0..count {
+            let committed = self.commit_other();
+            self.publish(&committed).await;
+        }
+    }
+
+    fn message(&self, committed: &Committed) -> Message {
+        let entry = &committed.entry;
+        let broadcast = StateUpdateBroadcast {
+            session_id: SESSION.parse().unwrap(),
+            operations: &entry.operations,
+            new_version: entry.version,
+            expected_hash: entry.hash_after,
+            epoch: entry.epoch.clone(),
+            timestamp: entry.at,
+            source: entry.source,
+            update_id: entry.update_id.clone(),
+            kind: entry.kind,
+            status: entry.status,
+            by: (entry.kind != EntryKind::Update).then(|| entry.author.clone()),
+            game_master_id: None,
+        };
+        let mut headers = Headers::new().with(name::DIGEST, &entry.digest);
+        headers.set_position(&Position { epoch: entry.epoch.clone(), version: entry.version });
+        headers.set_hash_before(&entry.hash_before.unwrap());
+        headers.set_hash(&entry.hash_after.unwrap());
+        Message {
+            subject: self.bus.subjects().session_updated(&SESSION.parse().unwrap()),
+            headers,
+            payload: serde_json::to_vec(&broadcast).unwrap(),
+        }
+    }
+
+    pub(crate) async fn accept(&self, wanted: Wanted, committed: &Committed) {
+        let entry = &committed.entry;
+        let accepted = UpdateAccepted {
+            new_version: entry.version,
+            new_hash: entry.hash_after,
+            epoch: entry.epoch.clone(),
+            timestamp: entry.at,
+            trace_id: None,
+        };
+        wanted.request.reply(Headers::new(), json(&Ack::Ok(accepted))).await.unwrap();
+    }
+
+    fn summary(&self) -> SessionSummary {
+        let session = self.session();
+        let gm: UserId = GM.parse().unwrap();
+        SessionSummary {
+            id: SESSION.parse().unwrap(),
+            name: "The table".into(),
+            campaign_id: "c1".parse().unwrap(),
+            campaign: CampaignSummary { id: "c1".parse().unwrap(), name: None },
+            game_master_id: gm.clone(),
+            game_master: Member { user_id: gm, name: None },
+            participant_ids: Vec::new(),
+            participants: Vec::new(),
+            status: session.status,
+            frozen: false,
+            epoch: session.epoch.clone(),
+            game_state_version: session.version,
+            game_state_hash: Some(session.hash),
+            last_state_update: self.time.load(Ordering::Relaxed),
+            scheduled_for: None,
+            created_at: 0,
+            sync: None,
+        }
+    }
+
+    async fn command(&self, request: Request) {
+        let command: Command = serde_json::from_slice(&request.message.payload).unwrap();
+        let user = request.message.headers.identity().unwrap().user;
+        let session = self.bus.subjects().session_of(&request.message.subject).unwrap();
+        let answer: Ack<CommandDone> = if session.as_str() != SESSION {
+            Ack::Refused(ErrorBody::session_not_found(&session))
+        } else if user.as_str() == "outsider" {
+            Ack::Refused(ErrorBody::permission("NOT_A_PARTICIPANT", "no"))
+        } else {
+            let new_version = match command {
+                Command::End { .. } => {
+                    let ended = self.turn(EntryKind::Ended);
+                    self.publish(&ended).await;
+                    Some(ended.entry.version)
+                }
+                _ => None,
+            };
+            let session = self.summary();
+            Ack::Ok(CommandDone { epoch: session.epoch.clone(), session, new_version, timestamp: 1 })
+        };
+        request.reply(Headers::new(), json(&answer)).await.unwrap();
+    }
+
+    async fn state(&self, request: Request) {
+        self.state_reads.fetch_add(1, Ordering::SeqCst);
+        // What is read is read now, however late it is answered.
+        let (headers, payload) = {
+            let mut session = self.session();
+            let state: Value = serde_json::from_slice(&session.state.canonical().to_vec()).unwrap();
+            let mut headers = Headers::new();
+            headers.set_position(&Position { epoch: session.epoch.clone(), version: session.version });
+            headers.set_hash(&session.hash);
+            let payload = json!({"success": true, "sessionId": SESSION, "gameStateVersion": session.version.to_string(),
+                "gameStateHash": session.hash.to_string(), "epoch": session.epoch.as_str(), "timestamp": 1, "status": "active", "gameState": state});
+            // `success` comes first, as the protocol says.
+            let text = payload.to_string().replace("\"success\":true,", "").replace(",\"success\":true", "").replacen(
+                '{',
+                "{\"success\":true,",
+                1,
+            );
+            (headers, text)
+        };
+        self.state_gate.subscribe().wait_for(|open| *open).await.unwrap();
+        request.reply_chunked(headers, payload.into_bytes()).await.unwrap();
+    }
+
+    async fn history(&self, request: Request) {
+        self.history_reads.fetch_add(1, Ordering::SeqCst);
+        let asked: HistoryRequest = serde_json::from_slice(&request.message.payload).unwrap();
+        let answer = {
+            let session = self.session();
+            let newer = session.entries.iter().filter(|committed| committed.entry.version > asked.since);
+            Ack::Ok(History {
+                session_id: SESSION.parse().unwrap(),
+                epoch: session.epoch.clone(),
+                head_version: session.version,
+                head_hash: Some(session.hash),
+                oldest_version: Version::ZERO,
+                entries: newer.take(asked.limit as usize).map(|committed| committed.entry.clone()).collect(),
+            })
+        };
+        request.reply_chunked(Headers::new(), json(&answer)).await.unwrap();
+    }
+
+    async fn heads(&self, request: Request) {
+        let asked: HeadsRequest = serde_json::from_slice(&request.message.payload).unwrap();
+        let head = {
+            let session = self.session();
+            Position { epoch: session.epoch.clone(), version: session.version }
+        };
+        let moved = asked.sessions.into_iter().filter(|held| held.position != head);
+        let sessions = moved.map(|held| SessionPosition { session_id: held.session_id, position: head.clone() }).collect();
+        request.reply(Headers::new(), json(&Ack::Ok(Heads { sessions }))).await.unwrap();
+    }
+}
+
+/// Full states are held back.
+pub(crate) struct Gate<'a>(&'a Script);
+
+impl Gate<'_> {
+    pub(crate) fn open(self) {
+        self.0.state_gate.send_replace(true);
+    }
+}
+
+struct Message {
+    subject: String,
+    headers: Headers,
+    payload: Vec<u8>,
+}
+
+impl Committed {
+    pub(crate) fn version(&self) -> u64 {
+        self.entry.version.get()
+    }
+}
+
+impl Wanted {
+    pub(crate) async fn refuse(self, error: ErrorBody) {
+        self.request.reply(Headers::new(), json(&Ack::<()>::Refused(error))).await.unwrap();
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap()
+}
