@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers of tests are no tests to clippy")]
 
 mod commands;
+#[cfg(feature = "fail-points")]
+mod fail_points;
 mod faults;
 mod integrity;
 mod reads;
