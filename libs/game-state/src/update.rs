@@ -87,8 +87,8 @@ impl Update<'_> {
                 let Some(Value::Number(number)) = self.value_at(&place) else {
                     return Err(Rejection::new(Reason::NotANumber, "`inc` needs a number there"));
                 };
-                // Adding +0 turns -0 into 0: there is one zero.
-                let sum = number + by + 0.0;
+                // Never -0: neither of the two is.
+                let sum = number + by;
                 if !sum.is_finite() {
                     return Err(Rejection::new(Reason::NotANumber, "the sum is not finite"));
                 }
