@@ -5,7 +5,8 @@ import { chromium, type Browser, type Page } from "playwright-core";
 
 const SCREENSHOTS = new URL("../../target/screenshots/", import.meta.url).pathname;
 
-export function launch(): Promise<Browser> {
+/** A browser; with `via`, one that reaches `host:port` of the first at the second, and does not know. */
+export function launch(via?: readonly [address: string, instead: string]): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env["STATEWARD_CHROMIUM"] ?? "/usr/bin/chromium",
     args: [
@@ -17,6 +18,7 @@ export function launch(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(via === undefined ? [] : [`--host-resolver-rules=MAP ${via[0]} ${via[1]}`]),
     ],
   });
 }

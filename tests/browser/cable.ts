@@ -2,15 +2,15 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 /** A way to the gateway that can be cut and mended, as a network is. */
 export interface Cable {
-  /** The gateway's address through it. */
-  readonly gateway: string;
+  /** `host:port` of the gateway, and of this end. */
+  readonly via: readonly [gateway: string, end: string];
   cut(): void;
   mend(): void;
   remove(): void;
 }
 
 export async function lay(gateway: string): Promise<Cable> {
-  const { hostname, port } = new URL(gateway);
+  const { hostname, port, host } = new URL(gateway);
   const sockets = new Set<Socket>();
   let whole = true;
   const server = createServer((near) => {
@@ -38,7 +38,7 @@ export async function lay(gateway: string): Promise<Cable> {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    gateway: `http://${hostname}:${(server.address() as AddressInfo).port}`,
+    via: [host, `${hostname}:${(server.address() as AddressInfo).port}`],
     cut,
     mend: () => {
       whole = true;

@@ -26,17 +26,17 @@ afterAll(() => browser.close());
 interface Look {
   readonly colorScheme?: "dark" | "light";
   readonly width?: number;
-  /** Another way to the gateway. */
-  readonly gateway?: string;
+  /** Another browser than the one for all. */
+  readonly by?: Browser;
 }
 
 /** A page of its own, as another person would have it. */
-async function open(user: User, { colorScheme = "light", width = 1100, gateway = up.gateway }: Look = {}): Promise<Page> {
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+async function open(user: User, { colorScheme = "light", width = 1100, by = browser }: Look = {}): Promise<Page> {
+  const context = await by.newContext({ colorScheme, viewport: { width, height: 900 } });
   contexts.push(context);
   const page = await context.newPage();
   page.on("pageerror", (error) => faults.push(error.message));
-  await page.goto(linkFor({ ...up, gateway }, user));
+  await page.goto(linkFor(up, user));
   return page;
 }
 
@@ -88,6 +88,7 @@ describe("the page", () => {
     expect(await row.getAttribute("class")).toContain("changed");
     expect(await player.locator("#changes li").first().innerText()).toBe(`${after.version} set characters.0.pluginData.hitPoints ${value}`);
     await screenshot(gm, "gm-light");
+    await row.scrollIntoViewIfNeeded();
     await screenshot(player, "player-dark");
   });
 
@@ -121,6 +122,8 @@ describe("the page", () => {
   it("says what is wrong with an operation, before and after the server has seen it", async () => {
     const gm = await openLive(up.gm);
     const { version } = await head(gm);
+    const treeTop = () => gm.locator("#tree").evaluate((tree) => tree.getBoundingClientRect().top);
+    const before = await treeTop();
     const refusals: [operation: string, path: string, value: string, message: RegExp][] = [
       ["set", "characters..name", "1", /^FORBIDDEN_KEY: /],
       ["set", "pluginData.x", "{not json", /^BAD_JSON: /],
@@ -133,6 +136,7 @@ describe("the page", () => {
       await send(gm, operation, path, value);
       await gm.locator('#answer[data-outcome="refused"]').waitFor();
       expect(await gm.locator("#answer").innerText()).toMatch(message);
+      expect(await treeTop()).toBe(before);
       await gm.locator("button[type=submit]:enabled").waitFor();
     }
     expect((await head(gm)).version).toBe(version);
@@ -141,9 +145,10 @@ describe("the page", () => {
 
   it("catches up by itself after its connection was cut", async () => {
     const cable = await lay(up.gateway);
+    const elsewhere = await launch(cable.via);
     try {
       const gm = await openLive(up.gm);
-      const player = await openLive(up.players[1]!, { gateway: cable.gateway });
+      const player = await openLive(up.players[1]!, { by: elsewhere });
       const before = await head(player);
       cable.cut();
       await player.locator('#connection:not([data-state="live"])').waitFor();
@@ -156,6 +161,7 @@ describe("the page", () => {
       expect(await head(player)).toEqual(await head(gm));
       await player.locator('#connection[data-state="live"]').waitFor();
     } finally {
+      await elsewhere.close();
       cable.remove();
     }
   });

@@ -36,7 +36,7 @@ describe("a connection", () => {
   it("sends its token first, and is open once that is accepted", async () => {
     connection.start();
     await settle();
-    expect(gateway.last.frames).toEqual([{ event: "auth", id: expect.any(Number), data: { token: "the token" } }]);
+    expect(gateway.last.frames).toEqual([{ event: "auth", id: 1, data: { token: "the token" } }]);
     expect(connection.state.name).toBe("connecting");
     await expect(connection.request("gameSession:join", "s")).rejects.toMatchObject({ why: "lost" });
     gateway.last.answer(gateway.last.frames[0]!, { success: true });

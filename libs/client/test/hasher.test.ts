@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { canonicalize, GameState, generateStateHash, inverse, NO_LIMITS, Rejection, type Applied, type ServerGameState } from "../src/index.ts";
+import { canonicalize, GameState, generateStateHash, inverse, NO_LIMITS, Rejection, type Applied, type ServerGameState, type StateOperation } from "../src/index.ts";
 import { bsonBytes, countNodes } from "../src/core/value.ts";
 import { anyOperation, anyState, Random } from "./support/generate.ts";
 
@@ -57,6 +57,40 @@ describe("a state over a random history", () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it("goes on hashing from the right place when it is large, wherever it changes", () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = new Random(seed);
+        const entity = (index: number) => ({ id: `e${index}`, hp: index, text: "x".repeat(random.below(4000)) });
+        const state = GameState.from({
+          characters: Array.from({ length: 40 }, (_, index) => entity(index)),
+          actors: [],
+          items: Array.from({ length: 40 }, (_, index) => entity(index)),
+          currentEncounter: { tokens: [], name: "y" },
+          pluginData: { big: "z".repeat(40_000), small: 1 },
+        });
+        expectCoherent(state);
+        for (let step = 0; step < 10; step++) {
+          const list = random.pick(["characters", "items"]);
+          const { length } = state.root[list as "items"];
+          const applied = state.apply([
+            random.pick<StateOperation>([
+              { path: `${list}.${random.below(length)}.hp`, operation: "inc", value: 1 },
+              { path: `${list}.${random.below(length)}`, operation: "unset" },
+              { path: list, operation: "push", value: entity(step), index: random.below(length) },
+              { path: "pluginData.small", operation: "inc", value: 1 },
+              { path: "currentEncounter.tokens", operation: "push", value: { id: "t" } },
+            ]),
+          ]);
+          expectCoherent(state);
+          if (random.chance(30)) state.putBack(applied);
+        }
+        expectCoherent(state);
+      }),
+      { numRuns: 30 },
     );
   });
 

@@ -150,11 +150,12 @@ describe("a replica", () => {
 
   it("fills a gap from where it stands, and applies what came meanwhile", async () => {
     await live();
+    const held = session.game.hash();
     session.hit(7);
     gateway.last.say("gameState:updated", session.hit(6));
     expect(replica.state.name).toBe("catching-up");
     const { channel, frame } = await asked("gameState:requestFull", 1);
-    expect(frame.data).toEqual({ sessionId: SESSION, version: "0", hash: expect.any(String), epoch: "e1" });
+    expect(frame.data).toEqual({ sessionId: SESSION, version: "0", hash: held, epoch: "e1" });
     const missed = session.since(0);
     channel.say("gameState:updated", session.hit(5));
     channel.answer(frame, missed);
@@ -192,6 +193,25 @@ describe("a replica", () => {
     expect(replica.gameState).toBeUndefined();
     await answer("gameState:requestFull", session.full(), 1);
     expectAtHead();
+  });
+
+  it("is not set back by a full state that was overtaken", async () => {
+    await live();
+    gateway.last.say("gameState:updated", session.hit(7));
+    const old = session.full();
+    gateway.last.say("gameState:resync", { sessionId: SESSION });
+    const { channel, frame } = await asked("gameState:requestFull", 1);
+    const result = replica.update([{ path: "characters.0.hp", operation: "set", value: 1 }]);
+    const sent = await asked("gameState:update");
+    channel.answer(frame, old);
+    await settle();
+    const broadcast = session.hit(1);
+    channel.answer(sent.frame, { success: true, newVersion: "2", newHash: broadcast.expectedHash, epoch: "e1", timestamp: 1 });
+    await result;
+    channel.say("gameState:resync", { sessionId: SESSION });
+    await answer("gameState:requestFull", old, 2);
+    expectAtHead();
+    expect(replica.state.name).toBe("live");
   });
 
   it("takes versions without a hash as unverified", async () => {
