@@ -47,7 +47,7 @@ async fn of_writers_racing_on_two_instances_exactly_one_has_each_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_play_side_by_side_in_shared_batches() {
+async fn sessions_play_side_by_side_and_another_instance_reads_them_cold() {
     let world = World::new().await;
     let authority = world.authority().await;
     let worlds: Vec<World> = stream::iter(0..24)
