@@ -1,5 +1,5 @@
 use serde_json::json;
-use testkit::{Mongo, NatsServer};
+use testkit::{Mongo, NatsServer, mongo::MongoOptions, scratch::Scratch};
 
 #[tokio::test]
 async fn a_nats_server_comes_back_on_its_port() {
@@ -38,4 +38,18 @@ async fn a_fail_point_refuses_a_write() {
     let refused = connection.insert(&database, "things", vec![json!({"_id": 1})]).await.unwrap_err().to_string();
     assert!(refused.contains("11600"), "{refused}");
     connection.insert(&database, "things", vec![json!({"_id": 1})]).await.unwrap();
+}
+
+#[tokio::test]
+async fn kept_data_serves_on_another_port_even_after_a_kill() {
+    let scratch = Scratch::new("kept").unwrap();
+    let options = MongoOptions { data: Some(scratch.path().to_owned()), ..MongoOptions::default() };
+    let first = Mongo::start_with(options.clone()).await.unwrap();
+    first.connect().await.unwrap().insert("kept", "things", vec![json!({"_id": 1})]).await.unwrap();
+    let port = first.port();
+    first.kill9();
+    let second = Mongo::start_with(options).await.unwrap();
+    assert_ne!(second.port(), port);
+    let found = second.connect().await.unwrap().find_one("kept", "things", json!({})).await.unwrap();
+    assert_eq!(found, Some(json!({"_id": 1})));
 }
