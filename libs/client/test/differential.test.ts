@@ -46,11 +46,9 @@ function answer(state: unknown, operations: unknown): Answer {
   }
 }
 
-/** The path in a refusal is for people: one side may write it as it was sent, the other as it is broadcast. */
+/** Of a state that is refused itself, only the reason is compared: there is no operation to name. */
 function comparable(answer: Answer): Answer {
-  if (answer.rejection === undefined) return answer;
-  const { reason, operation } = answer.rejection;
-  return { ...answer, rejection: answer.hash === undefined ? { reason } : { reason, ...(operation === undefined ? {} : { operation }) } };
+  return answer.rejection !== undefined && answer.hash === undefined ? { rejection: { reason: answer.rejection.reason } } : answer;
 }
 
 function clone(value: unknown): unknown {

@@ -2,7 +2,7 @@ import { deepEqual, isObject, own, type JsonArray, type JsonObject, type JsonVal
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { locate, outOfRange, type Target } from "./locate.ts";
 import { checkOperations, type CheckedOperation } from "./operation.ts";
-import { formatPath, isSelector } from "./path.ts";
+import { describePath, formatPath, isSelector } from "./path.ts";
 import type { Previous } from "./previous.ts";
 import { placed, Rejection } from "./rejection.ts";
 import { checkStructure } from "./structure.ts";
@@ -39,7 +39,7 @@ export function applyChecked(state: ServerGameState, operations: readonly Checke
   try {
     operations.forEach((operation, index) => {
       placed(
-        () => ({ operation: index, path: operation.path }),
+        () => ({ operation: index, path: describePath(formatPath(operation.segments)) }),
         () => {
           application.run(operation);
         },

@@ -10,8 +10,6 @@ import { importValue } from "./value.ts";
 export interface CheckedOperation {
   readonly kind: OperationKind;
   readonly segments: readonly PathSegment[];
-  /** The path as it was sent, for messages. */
-  readonly path: string;
   /** Null for `unset`, which has none. */
   readonly value: JsonValue;
   /** `pull` removes at most so many. */
@@ -85,7 +83,7 @@ function checkOperation(operation: JsonValue, limits: Limits): CheckedOperation 
     () => {
       const segments = parsePath(path, limits);
       const value = checkValue(kind as OperationKind, own(operation, "value"));
-      return { kind: kind as OperationKind, segments, path: described, value, limit, index };
+      return { kind: kind as OperationKind, segments, value, limit, index };
     },
   );
 }

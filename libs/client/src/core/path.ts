@@ -121,7 +121,7 @@ export function formatPath(segments: readonly PathSegment[]): OperationPath {
   return keys.length === segments.length && !keys[0]?.startsWith("/") ? keys.join(".") : [...segments];
 }
 
-/** The path for a message: text as sent, an array as its JSON, never more than 64 characters of it. */
+/** The path for a message: text as it is, an array as its JSON, never more than 64 characters of it. */
 export function describePath(path: unknown): string {
   const text = typeof path === "string" ? path : JSON.stringify(path);
   // Characters are code points here, as they are for the server.

@@ -26,7 +26,7 @@ export type RejectionReason =
 export interface RejectionPlace {
   /** Index of the refused operation in the update. */
   readonly operation?: number | undefined;
-  /** The operation's path as it was sent, cut to 64 characters. */
+  /** The operation's path, cut to 64 characters: as it was sent if its form was refused, else as broadcasts write it. */
   readonly path?: string | undefined;
   /** The limit that was passed, and the value that passed it. */
   readonly limit?: number | undefined;
