@@ -1,6 +1,5 @@
 import { NoAnswer, type Connection } from "../connection/connection.ts";
 import { Emitter } from "../connection/emitter.ts";
-import { backoffMs } from "../connection/backoff.ts";
 import { GameState } from "../core/game-state.ts";
 import { NO_LIMITS } from "../core/limits.ts";
 import { Rejection } from "../core/rejection.ts";
@@ -18,53 +17,8 @@ import type {
   UpdateAccepted,
 } from "../core/types.ts";
 import { compareVersions, isValidNextVersion, isVersion } from "../core/version.ts";
-
-/** Where a replica stands. */
-export type ReplicaState =
-  /** Without a connection. What it holds is shown as it was. */
-  | { readonly name: "offline" }
-  | { readonly name: "joining" }
-  /** Joined, and asking for what it lacks. */
-  | { readonly name: "catching-up" }
-  /** At the head of the session, as far as it was told. */
-  | { readonly name: "live" }
-  /** The session is not open to us. */
-  | { readonly name: "refused"; readonly error: ErrorBody };
-
-/** A version that the replica holds, with whether its hash was compared. A session may skip hashes: then there is nothing to compare. */
-export interface Head {
-  readonly epoch: string;
-  readonly version: string;
-  readonly hash: string;
-  readonly verified: boolean;
-  /** Server time of the version, milliseconds since the epoch. */
-  readonly timestamp: number;
-}
-
-export interface ReplicaEvents {
-  state: ReplicaState;
-  /** The session's status or its GM changed. */
-  session: SessionSummary;
-  /** The whole state was replaced. */
-  replaced: Head;
-  /** Operations were applied in place, as they are broadcast. */
-  updated: { readonly head: Head; readonly operations: readonly StateOperation[] };
-  /** A fault that concerns the whole session, or a divergence that was found and is being repaired. */
-  fault: { readonly reason: string; readonly message: string };
-}
-
-export interface ReplicaOptions {
-  readonly connection: Connection;
-  readonly sessionId: string;
-  /** Ids of updates: unique, of `[A-Za-z0-9_-]`. */
-  readonly newId?: () => string;
-  readonly now?: () => number;
-  readonly random?: () => number;
-  /** After so long without a word about the session, its head is asked for: a dead connection shows no sign of itself. */
-  readonly silenceMs?: number;
-  /** An update whose outcome is unknown is sent again for so long. */
-  readonly settleMs?: number;
-}
+import { deliver, notSent, retryMs } from "./deliver.ts";
+import type { Head, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
 
 /** Broadcasts that came before the answer they follow. More than these are asked for again. */
 const EARLY_BROADCASTS = 256;
@@ -299,41 +253,13 @@ export class Replica {
 
   private async send(operations: readonly StateOperation[]): Promise<Ack<UpdateAccepted>> {
     if (this.at === undefined) return notSent("the state is not there yet");
-    const update: StateUpdate = {
-      id: this.options.newId(),
-      sessionId: this.sessionId,
-      version: this.at.version,
-      operations: [...operations],
-      timestamp: this.options.now(),
-      source: "gm",
-      epoch: this.at.epoch,
-    };
-    const until = this.options.now() + this.options.settleMs;
-    for (let attempt = 0; ; attempt++) {
-      const answer = await this.deliver(update);
-      if (answer.success) {
-        this.accept(update, answer);
-        return answer;
-      }
-      const unsettled = answer.error.outcome === "unknown" || answer.error.retryable;
-      if (!unsettled || this.options.now() >= until) {
-        if (answer.error.code === "VERSION_CONFLICT") this.resync();
-        return answer;
-      }
-      await this.pause(Math.max(answer.error.retryAfterMs ?? 0, this.jitter(attempt)));
-    }
-  }
-
-  private async deliver(update: StateUpdate): Promise<Ack<UpdateAccepted>> {
-    try {
-      return await this.connection.request<UpdateAccepted>("gameState:update", update);
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      return {
-        success: false,
-        error: { code: "TRANSACTION_FAILED", message: error.message, retryable: true, outcome: "unknown", details: { reason: "NO_ANSWER" } },
-      };
-    }
+    const { epoch, version } = this.at;
+    const id = this.options.newId();
+    const update: StateUpdate = { id, sessionId: this.sessionId, version, operations: [...operations], timestamp: this.options.now(), source: "gm", epoch };
+    const answer = await deliver(this.connection, update, this.options);
+    if (answer.success) this.accept(update, answer);
+    else if (answer.error.code === "VERSION_CONFLICT") this.resync();
+    return answer;
   }
 
   /** The sender applies from the answer: its broadcast goes to the others. If catching up was faster, there is nothing to do. */
@@ -365,16 +291,8 @@ export class Replica {
 
   private retryLater(again: () => void, atLeastMs = 0): void {
     clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(again, Math.max(atLeastMs, this.jitter(this.retries)));
+    this.retryTimer = setTimeout(again, Math.max(atLeastMs, retryMs(this.retries, this.options.random)));
     this.retries++;
-  }
-
-  private jitter(attempt: number): number {
-    return backoffMs(attempt, { baseMs: 100, capMs: 5_000, random: this.options.random });
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   /** Something was heard. If nothing more is for long, the head is asked for, which also tells a dead connection. */
@@ -401,10 +319,6 @@ export class Replica {
     this.current = state;
     this.emitter.emit("state", state);
   }
-}
-
-function notSent(message: string): Ack<UpdateAccepted> {
-  return { success: false, error: { code: "TRANSACTION_FAILED", message, retryable: true, outcome: "not_applied", details: { reason: "NOT_READY" } } };
 }
 
 /** 128 random bits, as the server's own ids. */

@@ -1,0 +1,49 @@
+import type { Connection } from "../connection/connection.ts";
+import type { ErrorBody, SessionSummary, StateOperation } from "../core/types.ts";
+
+/** Where a replica stands. */
+export type ReplicaState =
+  /** Without a connection. What it holds is shown as it was. */
+  | { readonly name: "offline" }
+  | { readonly name: "joining" }
+  /** Joined, and asking for what it lacks. */
+  | { readonly name: "catching-up" }
+  /** At the head of the session, as far as it was told. */
+  | { readonly name: "live" }
+  /** The session is not open to us. */
+  | { readonly name: "refused"; readonly error: ErrorBody };
+
+/** A version that the replica holds, with whether its hash was compared. A session may skip hashes: then there is nothing to compare. */
+export interface Head {
+  readonly epoch: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly verified: boolean;
+  /** Server time of the version, milliseconds since the epoch. */
+  readonly timestamp: number;
+}
+
+export interface ReplicaEvents {
+  state: ReplicaState;
+  /** The session's status or its GM changed. */
+  session: SessionSummary;
+  /** The whole state was replaced. */
+  replaced: Head;
+  /** Operations were applied in place, as they are broadcast. */
+  updated: { readonly head: Head; readonly operations: readonly StateOperation[] };
+  /** A fault that concerns the whole session, or a divergence that was found and is being repaired. */
+  fault: { readonly reason: string; readonly message: string };
+}
+
+export interface ReplicaOptions {
+  readonly connection: Connection;
+  readonly sessionId: string;
+  /** Ids of updates: unique, of `[A-Za-z0-9_-]`. */
+  readonly newId?: () => string;
+  readonly now?: () => number;
+  readonly random?: () => number;
+  /** After so long without a word about the session, its head is asked for: a dead connection shows no sign of itself. */
+  readonly silenceMs?: number;
+  /** An update whose outcome is unknown is sent again for so long. */
+  readonly settleMs?: number;
+}
