@@ -27,7 +27,7 @@ impl Default for StoreConfig {
             database: "stateward".to_owned(),
             operation_timeout_ms: 5_000,
             load_timeout_ms: 15_000,
-            transaction_timeout_ms: 20_000,
+            transaction_timeout_ms: 10_000,
             max_pool_size: 32,
         }
     }

@@ -15,6 +15,7 @@ pub(crate) mod collection {
     pub(crate) const SESSIONS: &str = "gameSessions";
     pub(crate) const JOURNAL: &str = "sessionUpdates";
     pub(crate) const BASES: &str = "sessionBases";
+    pub(crate) const BACKUPS: &str = "migrationBackups";
     pub(crate) const CAMPAIGNS: &str = "campaigns";
     /// The kinds of documents that a session's state begins with and is written back to.
     pub(crate) const BACKING: [&str; 4] = ["characters", "actors", "items", "encounters"];
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Collection<RawDocumentBuf>,
     pub(crate) journal: Collection<RawDocumentBuf>,
     pub(crate) config: StoreConfig,
+    /// By which the server knows our connections.
+    pub(crate) app_name: String,
 }
 
 impl Store {
@@ -40,7 +43,7 @@ impl Store {
         const OPERATION: &str = "connect to MongoDB";
         let refused = |error: mongodb::error::Error| StoreError::driver(OPERATION, &error);
         let mut options = ClientOptions::parse(&config.uri).await.map_err(refused)?;
-        options.app_name.get_or_insert_with(|| "stateward".to_owned());
+        let app_name = options.app_name.get_or_insert_with(|| "stateward".to_owned()).clone();
         options.max_pool_size.get_or_insert(config.max_pool_size);
         // A caller's deadline ends the wait anyway; without this the driver would go on looking for a server behind its back.
         options.server_selection_timeout = Some(config.operation_timeout());
@@ -59,6 +62,7 @@ impl Store {
                 client,
                 database,
                 config: config.clone(),
+                app_name,
             }),
         })
     }

@@ -16,6 +16,8 @@ mod error;
 mod indexes;
 mod journal;
 mod load;
+mod migration;
+mod orphans;
 mod raw;
 
 mod sessions;
@@ -31,6 +33,7 @@ pub use connect::Store;
 pub use error::{Corruption, StoreError};
 pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
 pub use load::{Loaded, Replayed, replay_entry};
+pub use migration::{CampaignSource, OldSession, OldSessions, Replaced, SourceEntity, UnreadableSession};
 pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};
 pub use snapshot::{CommitResult, Inserted, Snapshot, SnapshotResult};
 pub use write_back::{Backing, Change, EntitySync, StoredEntity, WriteBack, entity_hash};

@@ -30,6 +30,8 @@ pub struct Sync {
     /// Before a failed session is tried again: doubled with every failure, up to the longest.
     pub retry_ms: u64,
     pub longest_retry_ms: u64,
+    /// The longest where it passes by itself, such as another transaction in the way.
+    pub longest_transient_retry_ms: u64,
     /// How long the authority may take to answer.
     pub authority_timeout_ms: u64,
 }
@@ -43,6 +45,7 @@ impl Default for Sync {
             ack_wait_ms: 30_000,
             retry_ms: 250,
             longest_retry_ms: 30_000,
+            longest_transient_retry_ms: 3_000,
             authority_timeout_ms: 10_000,
         }
     }

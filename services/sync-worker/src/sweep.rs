@@ -24,6 +24,15 @@ impl Worker {
         }
     }
 
+    /// What a killed worker or authority has left open would be in the way for a minute.
+    async fn end_orphans(&self) {
+        match self.syncer.store.end_orphaned_transactions().await {
+            Ok(0) => {}
+            Ok(transactions) => tracing::info!(transactions, "ended transactions that nobody would have ended"),
+            Err(error) => tracing::warn!(%error, "could not look for orphaned transactions"),
+        }
+    }
+
     /// Takes up what has waited too long. Each in its own task, as many at once as there are slots.
     async fn look(&self, config: &config::Sweep) {
         let ending = match self.syncer.store.sessions_ending(config.batch).await {
@@ -38,6 +47,9 @@ impl Worker {
         let oldest_ms = ending.iter().map(|session| waiting_ms(session.last_state_update)).max().unwrap_or(0);
         self.syncer.metrics.ending.set(ending.len() as i64);
         self.syncer.metrics.lag.set((oldest_ms / 1000) as i64);
+        if !ending.is_empty() {
+            self.end_orphans().await;
+        }
         for session in ending {
             let left_to_the_queue = waiting_ms(session.last_state_update) < config.after_ms;
             if left_to_the_queue || self.busy.is_backing_off(&session.id, Instant::now()) {

@@ -105,7 +105,8 @@ impl Worker {
     }
 
     async fn failed(&self, session: &SessionId, failure: &Failure) -> Duration {
-        let [first, longest] = [self.config.retry_ms, self.config.longest_retry_ms].map(Duration::from_millis);
+        let longest = if failure.is_transient() { self.config.longest_transient_retry_ms } else { self.config.longest_retry_ms };
+        let [first, longest] = [self.config.retry_ms, longest].map(Duration::from_millis);
         let delay = self.busy.failed(session, Instant::now(), first, longest);
         let retry_ms = delay.as_millis() as u64;
         if failure.is_transient() {

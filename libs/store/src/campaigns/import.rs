@@ -129,7 +129,7 @@ fn commands(campaign: &CampaignId, kind: Kind, entities: &[Value]) -> Result<Vec
 
 /// Update commands for one collection, each below what the server takes.
 pub(crate) struct Updates {
-    kind: Kind,
+    name: &'static str,
     pending: RawArrayBuf,
     pending_bytes: usize,
     commands: Vec<RawDocumentBuf>,
@@ -137,7 +137,11 @@ pub(crate) struct Updates {
 
 impl Updates {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, pending: RawArrayBuf::new(), pending_bytes: 0, commands: Vec::new() }
+        Self::named(kind.collection())
+    }
+
+    pub(crate) fn named(name: &'static str) -> Self {
+        Self { name, pending: RawArrayBuf::new(), pending_bytes: 0, commands: Vec::new() }
     }
 
     pub(crate) fn upsert(&mut self, filter: &RawDocumentBuf, change: &RawDocumentBuf) {
@@ -163,7 +167,7 @@ impl Updates {
             return;
         }
         let mut command = RawDocumentBuf::new();
-        command.append(cstr!("update"), self.kind.collection());
+        command.append(cstr!("update"), self.name);
         command.append(cstr!("updates"), std::mem::take(&mut self.pending));
         self.commands.push(command);
         self.pending_bytes = 0;

@@ -13,18 +13,6 @@ use super::{EXACT, element};
 #[error("cannot be stored: {0}")]
 pub(crate) struct Unstorable(String);
 
-/// A BSON document of the JSON object in `json`.
-pub(crate) fn document_of_json(json: &[u8]) -> Result<RawDocumentBuf, Unstorable> {
-    let mut out = Vec::with_capacity(json.len() + json.len() / 4);
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let written = AnyValue { out: &mut out }.deserialize(&mut reader).and_then(|kind| reader.end().map(|()| kind));
-    match written {
-        Ok(element::DOCUMENT) => RawDocumentBuf::from_bytes(out).map_err(|error| Unstorable(error.to_string())),
-        Ok(_) => Err(Unstorable("not an object".to_owned())),
-        Err(error) => Err(Unstorable(error.to_string())),
-    }
-}
-
 /// Appends a field with the value that `json` is to a document.
 pub(crate) fn append_json(document: RawDocumentBuf, key: &str, json: &[u8]) -> Result<RawDocumentBuf, Unstorable> {
     append(document, key, |out| {

@@ -65,3 +65,33 @@ async fn a_paused_or_dead_server_holds_nobody_beyond_the_deadline_and_comes_back
     });
     assert_eq!(entries.await.unwrap().len(), 2, "what was acknowledged survived the kill");
 }
+
+#[tokio::test]
+async fn a_transaction_that_its_client_abandoned_does_not_block_its_successor_for_long() {
+    let mongo = Mongo::start().await.unwrap();
+    let config = store::StoreConfig { uri: mongo.uri(), transaction_timeout_ms: 500, ..store::StoreConfig::default() };
+    let store = store::Store::connect(&config).await.unwrap();
+    let campaign = store::CampaignDocument {
+        id: "campaign-of-s".parse().unwrap(),
+        name: "c".to_owned(),
+        game_master_id: "gm".parse().unwrap(),
+        plugin_data: crate::campaigns::value(json!({})),
+    };
+    store.insert_campaign(&campaign).await.unwrap();
+    crate::support::create(&store, "s").await;
+    let mut abandoned = store.begin_write_back(&id("s")).await.unwrap().unwrap();
+    abandoned.write(&[], 1).await.unwrap();
+    // As a killed process leaves it: nobody ends it.
+    std::mem::forget(abandoned);
+    let mut next = store.begin_write_back(&id("s")).await.unwrap().unwrap();
+    assert!(next.write(&[], 2).await.unwrap_err().is_transient(), "its locks are in the way");
+    drop(next);
+    testkit::eventually("the abandoned transaction to be ended", Duration::from_secs(20), async || {
+        (store.end_orphaned_transactions().await.ok()? == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    let mut next = store.begin_write_back(&id("s")).await.unwrap().unwrap();
+    next.write(&[], 3).await.unwrap();
+    next.commit().await.unwrap();
+}

@@ -1,0 +1,154 @@
+//! Putting ours in the place of an old session and of the old documents of its campaign: all of it, or nothing.
+
+use game_state::{CanonicalState, Value};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc, raw::CStr};
+
+use super::{CampaignSource, OldSession, SourceEntity};
+use crate::{
+    CampaignDocument, SessionDocument, Store, StoreError,
+    campaigns::{Updates, unstorable},
+    connect::collection,
+    convert,
+    transaction::{Transaction, is_duplicate_key},
+};
+
+const OPERATION: &str = "replace an old session";
+
+/// Fields of an old session that the state replaces.
+const REPLACED: [&str; 2] = ["characterIds", "currentEncounterId"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    Replaced,
+    /// Somebody else has replaced it meanwhile.
+    Already,
+    /// A unique key was taken: another session of the campaign is open, or a document of the same id exists.
+    KeyTaken,
+}
+
+impl Store {
+    /// Replaces an old session, and with it what is still old of its campaign. Safe to repeat after any failure.
+    pub async fn replace_old_session(
+        &self,
+        old: &OldSession,
+        new: &SessionDocument,
+        state: &CanonicalState,
+        campaign: &CampaignDocument,
+        source: &CampaignSource,
+        at: u64,
+    ) -> Result<Replaced, StoreError> {
+        let state = state.to_vec();
+        let document = session_document(&old.raw, new, &state)?;
+        self.write_base(&new.id, &state).await?;
+        let mut transaction = Transaction::begin(self).await?;
+        match replace(&mut transaction, old, &document, campaign, source, at).await {
+            Ok(true) => transaction.commit().await.map(|()| Replaced::Replaced).map_err(StoreError::from),
+            Ok(false) => Ok(Replaced::Already),
+            Err(error) if is_duplicate_key(&error) => Ok(Replaced::KeyTaken),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+async fn replace(
+    transaction: &mut Transaction,
+    old: &OldSession,
+    document: &RawDocumentBuf,
+    campaign: &CampaignDocument,
+    source: &CampaignSource,
+    at: u64,
+) -> Result<bool, StoreError> {
+    // The session first: whoever replaces it at the same time is met here.
+    let gone = delete(collection::SESSIONS, &old.raw, doc! { "epoch": { "$exists": false } })?;
+    if !transaction.write(OPERATION, gone).await?.get_i32("n").is_ok_and(|n| n == 1) {
+        return Ok(false);
+    }
+    transaction.write(OPERATION, insert(collection::SESSIONS, document)?).await?;
+    let mut backups = Updates::named(collection::BACKUPS);
+    back_up(&mut backups, collection::SESSIONS, &old.id, &old.raw, at)?;
+    if let Some(old_campaign) = &source.old_campaign {
+        back_up(&mut backups, collection::CAMPAIGNS, &source.id, old_campaign, at)?;
+        transaction.write(OPERATION, delete(collection::CAMPAIGNS, old_campaign, doc! {})?).await?;
+        transaction.write(OPERATION, insert(collection::CAMPAIGNS, &campaign_document(old_campaign, campaign)?)?).await?;
+    }
+    for entity in &source.entities {
+        let (SourceEntity { kind, id, old: Some(old), .. }, Ok(content)) = (entity, &entity.entity) else { continue };
+        back_up(&mut backups, kind.collection(), id, old, at)?;
+        transaction.write(OPERATION, delete(kind.collection(), old, doc! {})?).await?;
+        let document = raw(doc! { "_id": id, "campaignId": campaign.id.as_str() })?;
+        let document = convert::append_value(document, "document", content).map_err(|error| unstorable(OPERATION, error))?;
+        transaction.write(OPERATION, insert(kind.collection(), &document)?).await?;
+    }
+    for command in backups.into_commands() {
+        transaction.write(OPERATION, command).await?;
+    }
+    Ok(true)
+}
+
+/// Ours, with every field of the old one that we have no use for as it was.
+fn session_document(old: &RawDocument, new: &SessionDocument, state: &[u8]) -> Result<RawDocumentBuf, StoreError> {
+    let ours = mongodb::bson::serialize_to_raw_document_buf(new).map_err(|error| unstorable(OPERATION, error))?;
+    let own = ["gameState", "openFor", "frozen", "sync", "audit", "scheduledFor", "__v"];
+    let document = with_others(ours, old, |key| REPLACED.contains(&key) || own.contains(&key))?;
+    convert::append_json(document, "gameState", state).map_err(|error| unstorable(OPERATION, error))
+}
+
+fn campaign_document(old: &RawDocument, new: &CampaignDocument) -> Result<RawDocumentBuf, StoreError> {
+    let ours = raw(doc! { "_id": new.id.as_str(), "name": &new.name, "gameMasterId": new.game_master_id.as_str() })?;
+    let document = with_others(ours, old, |key| ["pluginData", "sync", "__v"].contains(&key))?;
+    convert::append_value(document, "pluginData", &new.plugin_data).map_err(|error| unstorable(OPERATION, error))
+}
+
+fn with_others(mut ours: RawDocumentBuf, old: &RawDocument, dropped: impl Fn(&str) -> bool) -> Result<RawDocumentBuf, StoreError> {
+    for member in old {
+        let (key, bson): (&CStr, RawBsonRef<'_>) = member.map_err(|error| unstorable(OPERATION, error))?;
+        let known = ours.get(key.as_str()).is_ok_and(|value| value.is_some());
+        if !known && !dropped(key.as_str()) {
+            ours.append(key, bson);
+        }
+    }
+    Ok(ours)
+}
+
+/// The first backup of a document is the one that counts.
+fn back_up(backups: &mut Updates, name: &str, id: &str, document: &RawDocument, at: u64) -> Result<(), StoreError> {
+    let mut set = raw(doc! { "collection": name, "at": i64::try_from(at).unwrap_or(i64::MAX) })?;
+    set.append(cstr!("document"), document);
+    let mut change = RawDocumentBuf::new();
+    change.append(cstr!("$setOnInsert"), set);
+    backups.upsert(&raw(doc! { "_id": format!("{name}:{id}") })?, &change);
+    Ok(())
+}
+
+/// Deletes the document with the key of `document`, if it matches the filter as well.
+fn delete(name: &str, document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, StoreError> {
+    let Ok(Some(key)) = document.get("_id") else { return Err(unstorable(OPERATION, "a document without a key")) };
+    let mut filter = raw(filter)?;
+    filter.append(cstr!("_id"), key);
+    let mut one = raw(doc! { "limit": 1 })?;
+    one.append(cstr!("q"), filter);
+    let mut deletes = mongodb::bson::RawArrayBuf::new();
+    deletes.push(one);
+    let mut command = raw(doc! { "delete": name })?;
+    command.append(cstr!("deletes"), deletes);
+    Ok(command)
+}
+
+fn insert(name: &str, document: &RawDocumentBuf) -> Result<RawDocumentBuf, StoreError> {
+    let mut documents = mongodb::bson::RawArrayBuf::new();
+    documents.push(document);
+    let mut command = raw(doc! { "insert": name })?;
+    command.append(cstr!("documents"), documents);
+    Ok(command)
+}
+
+fn raw(document: Document) -> Result<RawDocumentBuf, StoreError> {
+    RawDocumentBuf::try_from(document).map_err(|error| unstorable(OPERATION, error))
+}
+
+impl SourceEntity {
+    /// The entity, if it can stand in a state.
+    pub fn value(&self) -> Option<&Value> {
+        self.entity.as_ref().ok()
+    }
+}

@@ -1,0 +1,96 @@
+//! Killing what takes part in an end, in the middle of it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::eventually;
+
+use crate::support::{DEADLINE, Stage, changes};
+
+/// The worker is killed while MongoDB holds its command, so that it dies exactly there.
+async fn killed_while_mongodb_holds(command: &str) {
+    let stage = Stage::new().await;
+    let worker = stage.worker().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    let before = stage.documents("c").await;
+    // In one namespace where only the worker writes; a commit names none, and nobody else commits a transaction now.
+    let mut held = json!({"failCommands": [command], "blockConnection": true, "blockTimeMS": 2000});
+    if command == "update" {
+        held["namespace"] = json!("sync.campaigns");
+    }
+    let mut wire = stage.wire().await;
+    let point = json!({"mode": "alwaysOn", "data": held});
+    let set = wire.command("admin", "configureFailPoint", json!("failCommand"), point).await.unwrap();
+    let entered = set["count"].as_i64().unwrap() + 1;
+    let end = stage.command("s", json!({"command": "end"}));
+    let kill = async {
+        let fields = json!({"timesEntered": entered, "maxTimeMS": 30_000});
+        wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
+        worker.kill9();
+        wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": "off"})).await.unwrap();
+    };
+    let (done, ()) = tokio::join!(end, kill);
+    assert_eq!(done.unwrap()["session"]["status"], json!("ending"), "nobody is there to end it");
+    // All or nothing: a commit may have been carried out after its worker's death.
+    let after = stage.documents("c").await;
+    let written = after.iter().any(|(_, document)| document["hp"] == json!(77));
+    assert!(written && command == "commitTransaction" || after == before, "a part was written: {after:?}");
+    worker.restart().await.unwrap();
+    stage.wait_for_status("s", "ended").await;
+    stage.assert_written_back("s", "c").await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_its_commit_leaves_all_or_nothing_and_the_end_goes_on() {
+    killed_while_mongodb_holds("commitTransaction").await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_between_its_writes_leaves_nothing_and_the_end_goes_on() {
+    killed_while_mongodb_holds("update").await;
+}
+
+#[tokio::test]
+async fn mongodb_killed_during_the_end_delays_it_only() {
+    let stage = Stage::new().await;
+    let _worker = stage.worker().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    let end = stage.command("s", json!({"command": "end"}));
+    let kill = async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        stage.mongo.restart().await.unwrap();
+    };
+    // Whatever it answers: an outcome that is unknown is settled by asking again.
+    let (_answer, ()) = tokio::join!(end, kill);
+    eventually("the end to be taken", DEADLINE, async || stage.command("s", json!({"command": "end"})).await.ok()).await.unwrap();
+    stage.wait_for_status("s", "ended").await;
+    stage.assert_written_back("s", "c").await;
+}
+
+#[tokio::test]
+async fn many_sessions_end_while_workers_are_killed() {
+    let stage = Stage::new().await;
+    let workers = [stage.worker().await, stage.worker().await];
+    let names: Vec<_> = (0..12).map(|n| (format!("s{n}"), format!("c{n}"))).collect();
+    for (session, campaign) in &names {
+        stage.campaign(campaign).await;
+        stage.create(session, campaign).await;
+        stage.update(session, 0, changes(campaign)).await;
+    }
+    let ends = futures_util::future::join_all(names.iter().map(|(session, _)| stage.command(session, json!({"command": "end"}))));
+    let kills = async {
+        for round in 0..4 {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            workers[round % 2].restart().await.unwrap();
+        }
+    };
+    let (_answers, ()) = tokio::join!(ends, kills);
+    for (session, campaign) in &names {
+        stage.wait_for_status(session, "ended").await;
+        stage.assert_written_back(session, campaign).await;
+    }
+}

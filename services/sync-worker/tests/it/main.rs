@@ -1,0 +1,7 @@
+//! Ending sessions on real servers: mongod, nats-server, a state-authority and sync-workers as processes.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which Clippy does not know to be tests")]
+
+mod ending;
+mod faults;
+mod support;

@@ -1,0 +1,173 @@
+use std::time::Duration;
+
+use bus::{Bus, BusConfig, Headers};
+use game_state::{GameState, Limits, Value, Version};
+use protocol::{Ack, Identity, SessionId};
+use serde_json::json;
+use store::{CampaignDocument, Content, Kind, Store, StoreConfig};
+use testkit::{
+    Mongo, NatsServer, eventually,
+    mongo::wire::Connection,
+    service::{Service, ServiceOptions},
+};
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+
+/// Servers, one authority, and whatever workers a test starts.
+pub(crate) struct Stage {
+    pub(crate) authority: Service,
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    pub(crate) nats: NatsServer,
+    pub(crate) mongo: Mongo,
+}
+
+const DATABASE: &str = "sync";
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let (nats, mongo) = tokio::try_join!(NatsServer::start(), Mongo::start()).unwrap();
+        let store = StoreConfig { uri: mongo.uri(), database: DATABASE.to_owned(), ..StoreConfig::default() };
+        let store = Store::connect(&store).await.unwrap();
+        let bus = BusConfig { servers: vec![nats.url()], ..BusConfig::default() };
+        let bus = Bus::connect(&bus, "test").await.unwrap();
+        let authority = start("state-authority", &nats, &mongo).await;
+        Self { authority, bus, store, nats, mongo }
+    }
+
+    pub(crate) async fn worker(&self) -> Service {
+        start("sync-worker", &self.nats, &self.mongo).await
+    }
+
+    pub(crate) async fn wire(&self) -> Connection {
+        self.mongo.connect().await.unwrap()
+    }
+
+    /// A campaign with a few documents.
+    pub(crate) async fn campaign(&self, id: &str) {
+        let campaign = CampaignDocument {
+            id: id.parse().unwrap(),
+            name: id.to_owned(),
+            game_master_id: "gm".parse().unwrap(),
+            plugin_data: value(json!({})),
+        };
+        assert!(self.store.insert_campaign(&campaign).await.unwrap());
+        let entity = |kind: &str, n: u32| value(json!({"id": format!("{id}-{kind}-{n}"), "hp": n, "a.b": 0.5}));
+        let content = Content {
+            characters: (0..3).map(|n| entity("character", n)).collect(),
+            actors: (0..3).map(|n| entity("actor", n)).collect(),
+            items: (0..3).map(|n| entity("item", n)).collect(),
+            encounters: vec![value(json!({"id": format!("{id}-encounter"), "status": "active", "round": 1}))],
+        };
+        self.store.import(&id.parse().unwrap(), &content).await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn create(&self, session: &str, campaign: &str) {
+        let command = json!({"command": "create", "campaignId": campaign, "name": session});
+        let done = self.command(session, command).await.unwrap();
+        assert_eq!(done["session"]["status"], json!("active"), "{done}");
+    }
+
+    /// The answer, or the refusal as the error.
+    pub(crate) async fn command(&self, session: &str, command: serde_json::Value) -> Result<serde_json::Value, serde_json::Value> {
+        let subject = self.bus.subjects().session_command(&id(session));
+        self.ask(subject, command).await
+    }
+
+    /// An update of the game master's; gives the new version.
+    pub(crate) async fn update(&self, session: &str, base: u64, operations: serde_json::Value) -> u64 {
+        let update = json!({
+            "id": format!("u{base}"), "sessionId": session, "version": base.to_string(),
+            "operations": operations, "timestamp": 0, "source": "gm",
+        });
+        let subject = self.bus.subjects().session_update(&id(session));
+        let accepted = self.ask(subject, update).await.unwrap();
+        accepted["newVersion"].as_str().unwrap().parse().unwrap()
+    }
+
+    async fn ask(&self, subject: String, request: serde_json::Value) -> Result<serde_json::Value, serde_json::Value> {
+        let identity = Identity { user: "gm".parse().unwrap(), name: "GM".to_owned(), admin: false, system: false };
+        let mut headers = Headers::new();
+        headers.set_identity(&identity);
+        headers.set_connection(&"test-connection".parse().unwrap());
+        let answer = self.bus.request(subject, headers, request.to_string().into(), Duration::from_secs(15)).await.unwrap();
+        let ack: Ack<serde_json::Value> = Ack::from_slice(&answer.payload).unwrap();
+        ack.into_result().map_err(|error| serde_json::to_value(error).unwrap())
+    }
+
+    /// The session at its journal's end.
+    pub(crate) async fn state(&self, session: &str) -> (store::SessionHead, GameState) {
+        let replayed = self.store.load(&id(session)).await.unwrap().unwrap().replay().unwrap();
+        (replayed.head, replayed.state)
+    }
+
+    pub(crate) async fn wait_for_status(&self, session: &str, status: &str) {
+        eventually(&format!("{session} to be {status}"), DEADLINE, async || {
+            let found = self.store.session(&id(session)).await.ok()??;
+            (found.status.as_str() == status).then_some(())
+        })
+        .await
+        .unwrap();
+    }
+
+    /// The content of every document of a campaign that has no tombstone, by kind and id.
+    pub(crate) async fn documents(&self, campaign: &str) -> Vec<(Kind, serde_json::Value)> {
+        let mut wire = self.wire().await;
+        let mut documents = Vec::new();
+        for kind in Kind::ALL {
+            let filter = json!({"campaignId": campaign, "removed": {"$exists": false}});
+            let found = wire.find(DATABASE, kind.collection(), filter, json!({"_id": 1})).await.unwrap();
+            documents.extend(found.into_iter().map(|document| (kind, document["document"].clone())));
+        }
+        documents
+    }
+
+    /// Each entity of the session's last state is its campaign's document, no other document is left, and the session says so.
+    pub(crate) async fn assert_written_back(&self, session: &str, campaign: &str) {
+        let (head, state) = self.state(session).await;
+        assert_eq!(head.status.as_str(), "ended");
+        let mut expected: Vec<_> = store::entities_of(state.root())
+            .map(|(kind, entity)| (kind, serde_json::from_str::<serde_json::Value>(&entity.to_json()).unwrap()))
+            .collect();
+        expected.sort_by_key(|(kind, entity)| (*kind, entity["id"].as_str().unwrap().to_owned()));
+        assert_eq!(self.documents(campaign).await, expected);
+        let document = self.store.session(&id(session)).await.unwrap().unwrap();
+        let mark = document.sync.unwrap();
+        assert_eq!((mark.epoch, mark.version.next(), mark.error), (head.epoch, head.version, None), "ended follows what was written");
+        assert_eq!(document.open_for, None);
+        let entries = self.store.entries_after(&id(session), Version::ZERO, 1000).await.unwrap();
+        let kinds = |wanted: &str| entries.iter().filter(|entry| entry.kind.as_str() == wanted).count();
+        assert_eq!(kinds("ended"), 1, "exactly one");
+    }
+}
+
+async fn start(service: &str, nats: &NatsServer, mongo: &Mongo) -> Service {
+    let config = [
+        ("NATS__SERVERS", nats.url()),
+        ("MONGO__URI", mongo.uri()),
+        ("MONGO__DATABASE", DATABASE.to_owned()),
+        ("LOG__FORMAT", "text".to_owned()),
+    ];
+    let config = config.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    Service::start(ServiceOptions { service: service.to_owned(), config, ..ServiceOptions::default() }).await.unwrap()
+}
+
+pub(crate) fn id(text: &str) -> SessionId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn value(json: serde_json::Value) -> Value {
+    Value::parse(&json.to_string(), &Limits::default()).unwrap()
+}
+
+/// Changes one entity of each kind, makes one, and removes one.
+pub(crate) fn changes(campaign: &str) -> serde_json::Value {
+    json!([
+        {"path": "characters.0.hp", "operation": "set", "value": 77},
+        {"path": "actors.1.name", "operation": "set", "value": "Åsa \u{1f600}"},
+        {"path": "items", "operation": "push", "value": {"id": format!("{campaign}-made"), "weight": 0.1}},
+        {"path": "items", "operation": "pull", "value": {"id": format!("{campaign}-item-1")}},
+        {"path": "currentEncounter.round", "operation": "inc", "value": 4},
+        {"path": "pluginData.weather", "operation": "set", "value": "storm"},
+    ])
+}
