@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::GatewayMetrics;
 
-/// Changes that wait. Past it they are dropped and counted: the next renewal writes the keys again.
+/// Changes that wait, some seconds' worth of joins of a whole gateway. Past it they are dropped and counted: presence is then
+/// wrong until the user's next change, and nothing else depends on it.
 const WAITING: usize = 16_384;
 /// How often a gateway and its users renew their keys; a gateway that has not for three times as long is gone.
 const RENEWED: Duration = Duration::from_secs(5);

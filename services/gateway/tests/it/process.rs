@@ -1,7 +1,11 @@
 //! The process: what it refuses to start with, who may connect, REST, and how it goes down.
 
 use serde_json::json;
-use testkit::{Client, Service, ServiceOptions, Signer, Transport, http};
+use testkit::{
+    Client, Service, ServiceOptions, Signer, Transport,
+    client::websocket::{Message, WebSocket},
+    http,
+};
 
 use crate::stage::{GM, SESSION, SOON, Stage, version};
 
@@ -94,6 +98,59 @@ async fn rest_reads_a_session_its_state_and_says_what_is_wrong() {
         .unwrap();
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("characterIds"));
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_token_after_a_grace_and_may_come_back_with_another() {
+    let stage = Stage::start().await;
+    let mut claims = stage.signer.claims("p1", "p1", "");
+    // Ended, but within the clock difference that is let pass: the grace ends in two seconds.
+    claims["exp"] = json!(testkit::tokens::now_seconds() - 23);
+    let client = Client::connect(Transport::WebSocket, stage.url(), &stage.signer.sign(&claims)).await.unwrap();
+    client.join(SESSION).await.unwrap();
+    assert_eq!(client.lost(SOON).await.unwrap().0, 3005);
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_told_to_catch_up_and_then_closed_while_others_get_everything() {
+    let stage = Stage::with(&[("EDGE__QUEUE_BYTES", "65536")]).await;
+    let reader = stage.joined("p1").await;
+    let mut silent = WebSocket::connect(stage.url(), "/ws", &[]).await.unwrap();
+    silent.send_text(&json!({"event": "auth", "id": 1, "data": {"token": stage.signer.user("p2", "p2")}}).to_string()).await.unwrap();
+    silent.send_text(&json!({"event": "gameSession:join", "id": 2, "data": SESSION}).to_string()).await.unwrap();
+    for _ in 0..2 {
+        silent.next().await.unwrap();
+    }
+    let mut sent = 0;
+    // Sockets of the kernel take several megabytes before the gateway has to queue anything.
+    let mut publish_until = async |counter: &str| {
+        while stage.metric(counter, &[]).await < 1.0 {
+            assert!(sent < 2000, "nobody was found to be slow");
+            stage.script.publish(&stage.script.commit_large()).await;
+            sent += 1;
+        }
+        sent
+    };
+    publish_until("resyncs_total").await;
+    let mut versions = 0;
+    loop {
+        match silent.next().await.unwrap() {
+            Message::Text(text) if text.contains("gameState:resync") => break,
+            Message::Text(text) => versions += u64::from(text.contains("gameState:updated")),
+            other => panic!("{other:?}"),
+        }
+    }
+    let sent = publish_until("slow_closes_total").await;
+    let code = loop {
+        match silent.next().await.unwrap() {
+            Message::Text(text) => versions += u64::from(text.contains("gameState:updated")),
+            Message::Closed(code, _) => break code,
+            _ => {}
+        }
+    };
+    assert_eq!((code, versions < sent), (3008, true));
+    crate::stage::sees(&reader, sent).await;
+    assert_eq!(crate::stage::versions(&reader), (1..=sent).collect::<Vec<_>>());
 }
 
 #[tokio::test]

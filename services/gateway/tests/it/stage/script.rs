@@ -159,7 +159,17 @@ impl Script {
     /// An update of somebody else's.
     pub(crate) fn commit_other(&self) -> Committed {
         let version = self.version();
-        let operations = json!([{"path": format!("pluginData.n{version}"), "operation": "set", "value": version}]).to_string();
+        self.commit_set(&format!("pluginData.n{version}"), json!(version))
+    }
+
+    /// One whose broadcast is large.
+    pub(crate) fn commit_large(&self) -> Committed {
+        self.commit_set("pluginData.large", json!("x".repeat(50_000)))
+    }
+
+    fn commit_set(&self, path: &str, value: Value) -> Committed {
+        let version = self.version();
+        let operations = json!([{"path": path, "operation": "set", "value": value}]).to_string();
         let operations = Operations::parse(&operations, &Limits::default()).unwrap();
         let mut session = self.session();
         let applied = session.state.apply(&operations, &Limits::default()).unwrap();
