@@ -1,6 +1,11 @@
 //! Free ports for servers that must know theirs beforehand, or keep it over a restart.
 
-use std::{io, net::TcpListener};
+use std::{
+    collections::HashSet,
+    io,
+    net::TcpListener,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use crate::scratch::random_bytes;
 
@@ -9,12 +14,15 @@ const FIRST: u16 = 12_000;
 const COUNT: u16 = 20_000;
 const ATTEMPTS: usize = 200;
 
-/// A port of 127.0.0.1 that nothing listens on. Another process may still take it: whoever starts a server on it makes sure
+/// What this process was given: its owner may not have bound it yet.
+static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+
+/// A port of 127.0.0.1 that nothing listens on, never the same twice in one process. Another process may still take it: whoever starts a server on it makes sure
 /// that the one which answers is its own, and picks again otherwise.
 pub fn free_port() -> io::Result<u16> {
     for _ in 0..ATTEMPTS {
         let port = FIRST + u16::from_le_bytes(random_bytes()) % COUNT;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
             return Ok(port);
         }
     }
