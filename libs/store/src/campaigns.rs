@@ -17,7 +17,6 @@ use mongodb::{
 };
 use protocol::{CampaignId, UserId};
 
-pub(crate) use import::Updates;
 pub use import::{Content, ImportRefused, entity_id};
 
 use crate::{Store, StoreError, connect::collection, convert, error::DUPLICATE_KEY, raw::Fields, transaction::Transaction};

@@ -7,6 +7,7 @@
 //! - A client's path or key never becomes a key of an update: states are written as whole values by our own converter ([`convert`]).
 
 mod base;
+mod batches;
 mod campaigns;
 mod chain;
 mod config;

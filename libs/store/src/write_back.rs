@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Base, Kind, SessionDocument, Store, StoreError, base,
-    campaigns::{Updates, decode_entity, unstorable},
+    batches::{Batches, Verb},
+    campaigns::{decode_entity, unstorable},
     connect::collection,
     convert,
     load::decode_state,
@@ -139,7 +140,7 @@ impl WriteBack {
     /// Writes what was decided, and notes on each document and on the campaign which state it is from. `at`: server time, milliseconds.
     pub async fn write(&mut self, changes: &[Change<'_>], at: u64) -> Result<(), StoreError> {
         for kind in Kind::ALL {
-            let mut updates = Updates::new(kind);
+            let mut updates = Batches::new(Verb::Update, kind.collection());
             for change in changes {
                 let (filter, change) = match change {
                     Change::Put { kind: of, id, entity, hash } if *of == kind => (self.filter(id), self.put(entity, *hash, at)?),

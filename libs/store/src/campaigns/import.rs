@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use game_state::Value;
 use mongodb::{
-    bson::{RawArrayBuf, RawDocumentBuf, cstr, doc},
+    bson::{RawDocumentBuf, cstr, doc},
     options::FindOptions,
 };
 use protocol::CampaignId;
 
 use super::{Kind, active, unstorable};
-use crate::{Store, StoreError, convert, transaction::Transaction};
-
-/// Bytes of documents in one command, below what the server takes as one message.
-const COMMAND_BYTES: usize = 8 << 20;
+use crate::{
+    Store, StoreError,
+    batches::{Batches, Verb},
+    convert,
+    transaction::Transaction,
+};
 
 /// Documents to let in. Each is an object with an `id`.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +115,7 @@ fn check_ids(kind: Kind, entities: &[Value]) -> Result<(), ImportRefused> {
 
 fn commands(campaign: &CampaignId, kind: Kind, entities: &[Value]) -> Result<Vec<RawDocumentBuf>, StoreError> {
     const OPERATION: &str = "import documents";
-    let mut updates = Updates::new(kind);
+    let mut updates = Batches::new(Verb::Update, kind.collection());
     for entity in entities {
         let Some(id) = entity_id(entity) else { continue };
         let filter = RawDocumentBuf::try_from(doc! { "_id": id, "campaignId": campaign.as_str() });
@@ -125,51 +127,4 @@ fn commands(campaign: &CampaignId, kind: Kind, entities: &[Value]) -> Result<Vec
         updates.upsert(&filter.map_err(|error| unstorable(OPERATION, error))?, &change);
     }
     Ok(updates.into_commands())
-}
-
-/// Update commands for one collection, each below what the server takes.
-pub(crate) struct Updates {
-    name: &'static str,
-    pending: RawArrayBuf,
-    pending_bytes: usize,
-    commands: Vec<RawDocumentBuf>,
-}
-
-impl Updates {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self::named(kind.collection())
-    }
-
-    pub(crate) fn named(name: &'static str) -> Self {
-        Self { name, pending: RawArrayBuf::new(), pending_bytes: 0, commands: Vec::new() }
-    }
-
-    pub(crate) fn upsert(&mut self, filter: &RawDocumentBuf, change: &RawDocumentBuf) {
-        let bytes = filter.as_bytes().len() + change.as_bytes().len() + 64;
-        if self.pending_bytes > 0 && self.pending_bytes + bytes > COMMAND_BYTES {
-            self.flush();
-        }
-        let mut update = RawDocumentBuf::new();
-        update.append(cstr!("q"), filter);
-        update.append(cstr!("u"), change);
-        update.append(cstr!("upsert"), true);
-        self.pending.push(update);
-        self.pending_bytes += bytes;
-    }
-
-    pub(crate) fn into_commands(mut self) -> Vec<RawDocumentBuf> {
-        self.flush();
-        self.commands
-    }
-
-    fn flush(&mut self) {
-        if self.pending_bytes == 0 {
-            return;
-        }
-        let mut command = RawDocumentBuf::new();
-        command.append(cstr!("update"), self.name);
-        command.append(cstr!("updates"), std::mem::take(&mut self.pending));
-        self.commands.push(command);
-        self.pending_bytes = 0;
-    }
 }

@@ -5,8 +5,9 @@ use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc
 
 use super::{CampaignSource, OldSession, SourceEntity};
 use crate::{
-    CampaignDocument, SessionDocument, Store, StoreError,
-    campaigns::{Updates, unstorable},
+    CampaignDocument, Kind, SessionDocument, Store, StoreError,
+    batches::{Batches, Verb},
+    campaigns::unstorable,
     connect::collection,
     convert,
     transaction::{Transaction, is_duplicate_key},
@@ -59,27 +60,41 @@ async fn replace(
     at: u64,
 ) -> Result<bool, StoreError> {
     // The session first: whoever replaces it at the same time is met here.
-    let gone = delete(collection::SESSIONS, &old.raw, doc! { "epoch": { "$exists": false } })?;
-    if !transaction.write(OPERATION, gone).await?.get_i32("n").is_ok_and(|n| n == 1) {
-        return Ok(false);
+    let mut gone = Batches::new(Verb::Delete, collection::SESSIONS);
+    gone.push(&deletion(&old.raw, doc! { "epoch": { "$exists": false } })?);
+    for command in gone.into_commands() {
+        if !transaction.write(OPERATION, command).await?.get_i32("n").is_ok_and(|n| n == 1) {
+            return Ok(false);
+        }
     }
-    transaction.write(OPERATION, insert(collection::SESSIONS, document)?).await?;
-    let mut backups = Updates::named(collection::BACKUPS);
+    let mut sessions = Batches::new(Verb::Insert, collection::SESSIONS);
+    sessions.push(document);
+    let mut backups = Batches::new(Verb::Update, collection::BACKUPS);
     back_up(&mut backups, collection::SESSIONS, &old.id, &old.raw, at)?;
-    if let Some(old_campaign) = &source.old_campaign {
-        back_up(&mut backups, collection::CAMPAIGNS, &source.id, old_campaign, at)?;
-        transaction.write(OPERATION, delete(collection::CAMPAIGNS, old_campaign, doc! {})?).await?;
-        transaction.write(OPERATION, insert(collection::CAMPAIGNS, &campaign_document(old_campaign, campaign)?)?).await?;
+    // Old before new: both may have the same key.
+    let mut batches = vec![sessions];
+    if let Some(old) = &source.old_campaign {
+        back_up(&mut backups, collection::CAMPAIGNS, &source.id, old, at)?;
+        let mut gone = Batches::new(Verb::Delete, collection::CAMPAIGNS);
+        gone.push(&deletion(old, doc! {})?);
+        let mut campaigns = Batches::new(Verb::Insert, collection::CAMPAIGNS);
+        campaigns.push(&campaign_document(old, campaign)?);
+        batches.extend([gone, campaigns]);
     }
-    for entity in &source.entities {
-        let (SourceEntity { kind, id, old: Some(old), .. }, Ok(content)) = (entity, &entity.entity) else { continue };
-        back_up(&mut backups, kind.collection(), id, old, at)?;
-        transaction.write(OPERATION, delete(kind.collection(), old, doc! {})?).await?;
-        let document = raw(doc! { "_id": id, "campaignId": campaign.id.as_str() })?;
-        let document = convert::append_value(document, "document", content).map_err(|error| unstorable(OPERATION, error))?;
-        transaction.write(OPERATION, insert(kind.collection(), &document)?).await?;
+    for kind in Kind::ALL {
+        let mut gone = Batches::new(Verb::Delete, kind.collection());
+        let mut entities = Batches::new(Verb::Insert, kind.collection());
+        for entity in source.entities.iter().filter(|entity| entity.kind == kind) {
+            let (Some(old), Ok(content)) = (&entity.old, &entity.entity) else { continue };
+            back_up(&mut backups, kind.collection(), &entity.id, old, at)?;
+            gone.push(&deletion(old, doc! {})?);
+            let document = raw(doc! { "_id": &entity.id, "campaignId": campaign.id.as_str() })?;
+            entities.push(&convert::append_value(document, "document", content).map_err(|error| unstorable(OPERATION, error))?);
+        }
+        batches.extend([gone, entities]);
     }
-    for command in backups.into_commands() {
+    batches.push(backups);
+    for command in batches.into_iter().flat_map(Batches::into_commands) {
         transaction.write(OPERATION, command).await?;
     }
     Ok(true)
@@ -111,7 +126,7 @@ fn with_others(mut ours: RawDocumentBuf, old: &RawDocument, dropped: impl Fn(&st
 }
 
 /// The first backup of a document is the one that counts.
-fn back_up(backups: &mut Updates, name: &str, id: &str, document: &RawDocument, at: u64) -> Result<(), StoreError> {
+fn back_up(backups: &mut Batches, name: &str, id: &str, document: &RawDocument, at: u64) -> Result<(), StoreError> {
     let mut set = raw(doc! { "collection": name, "at": i64::try_from(at).unwrap_or(i64::MAX) })?;
     set.append(cstr!("document"), document);
     let mut change = RawDocumentBuf::new();
@@ -120,26 +135,14 @@ fn back_up(backups: &mut Updates, name: &str, id: &str, document: &RawDocument, 
     Ok(())
 }
 
-/// Deletes the document with the key of `document`, if it matches the filter as well.
-fn delete(name: &str, document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, StoreError> {
+/// A statement that deletes the document with the key of `document`, if it matches the filter as well.
+fn deletion(document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, StoreError> {
     let Ok(Some(key)) = document.get("_id") else { return Err(unstorable(OPERATION, "a document without a key")) };
     let mut filter = raw(filter)?;
     filter.append(cstr!("_id"), key);
-    let mut one = raw(doc! { "limit": 1 })?;
-    one.append(cstr!("q"), filter);
-    let mut deletes = mongodb::bson::RawArrayBuf::new();
-    deletes.push(one);
-    let mut command = raw(doc! { "delete": name })?;
-    command.append(cstr!("deletes"), deletes);
-    Ok(command)
-}
-
-fn insert(name: &str, document: &RawDocumentBuf) -> Result<RawDocumentBuf, StoreError> {
-    let mut documents = mongodb::bson::RawArrayBuf::new();
-    documents.push(document);
-    let mut command = raw(doc! { "insert": name })?;
-    command.append(cstr!("documents"), documents);
-    Ok(command)
+    let mut statement = raw(doc! { "limit": 1 })?;
+    statement.append(cstr!("q"), filter);
+    Ok(statement)
 }
 
 fn raw(document: Document) -> Result<RawDocumentBuf, StoreError> {

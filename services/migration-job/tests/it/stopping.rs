@@ -1,0 +1,70 @@
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::support::Old;
+
+#[tokio::test]
+async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
+    let mut old = Old::new().await;
+    for campaign in 0..20 {
+        old.campaign(campaign, campaign % 2 == 0).await;
+        for of in 0..6 {
+            old.session(campaign, of, campaign % 2 == 0, json!({})).await;
+        }
+    }
+    let mut killed_in_the_middle = 0;
+    for round in 1..=3_u64 {
+        let mut job = old.command(&["--apply"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Killed once some more are converted, wherever it is then.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while old.store.count_new_sessions().await.unwrap() < round * 25 && job.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the job converts nothing");
+        }
+        job.kill().unwrap();
+        job.wait().unwrap();
+        killed_in_the_middle += u32::from(old.store.count_old_sessions().await.unwrap() > 0);
+    }
+    assert_eq!(killed_in_the_middle, 3, "there was something left each time");
+
+    let (first, second) = tokio::join!(old.run(&["--apply"]), old.run(&["--apply"]));
+    assert_eq!((first.0, second.0), (0, 0), "{first:?} {second:?}");
+    assert_eq!(old.store.count_old_sessions().await.unwrap(), 0);
+    assert_eq!(old.store.count_new_sessions().await.unwrap(), 120);
+    let sessions = old.store.sessions_above(None, 200).await.unwrap();
+    for session in &sessions {
+        let loaded = old.store.load(&session.id).await.unwrap().unwrap();
+        assert_eq!(loaded.state.root().get("characters").unwrap().as_array().unwrap().len(), 2);
+    }
+    assert_eq!(old.find("migrationBackups", json!({"collection": "gameSessions"})).await.len(), 120);
+    assert_eq!(old.find("characters", json!({"document": {"$exists": true}})).await.len(), 60);
+    assert_eq!(old.find("characters", json!({})).await.len(), 60);
+}
+
+#[tokio::test]
+async fn wrong_usage_and_a_database_that_is_away_have_their_own_exit_codes() {
+    let old = Old::new().await;
+    let code = |args: &[&str]| old.command(args).stderr(Stdio::null()).stdout(Stdio::null()).status().unwrap().code();
+    assert_eq!(code(&["--aply"]), Some(64));
+    assert_eq!(code(&["--uri"]), Some(64));
+    assert_eq!(code(&["--uri", "not a connection string"]), Some(64));
+    assert_eq!(code(&["--help"]), Some(0));
+    assert_eq!(code(&["--uri", "mongodb://127.0.0.1:1/?directConnection=true"]), Some(1));
+    let mut bare = old.command(&[]);
+    bare.env_remove("STATEWARD_MONGO__URI");
+    assert_eq!(bare.stderr(Stdio::null()).status().unwrap().code(), Some(64));
+}
+
+#[tokio::test]
+async fn the_report_goes_where_it_is_wanted() {
+    let old = Old::new().await;
+    let file = std::env::temp_dir().join(format!("stateward-report-{}", old.database));
+    let output = old.command(&["--report", file.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty());
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(report["found"], json!(0));
+}
