@@ -124,8 +124,8 @@ impl Store {
         let update = update_command(snapshot).map_err(BatchError::Refused)?;
         let answer = transaction.write("write a snapshot", update).await.map_err(BatchError::Refused)?;
         if !answer.get_i32("n").is_ok_and(|n| n == 1) {
-            // Dropping the transaction takes the entry back.
-            drop(transaction);
+            // Takes the entry back. The next try writes the same key.
+            transaction.abort().await;
             return self.head(snapshot.id).await.map(CommitResult::FilterMissed).map_err(BatchError::Refused);
         }
         match transaction.commit().await {

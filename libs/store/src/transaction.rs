@@ -16,7 +16,7 @@ use crate::{
     error::DUPLICATE_KEY,
 };
 
-/// Dropped without a commit it is aborted.
+/// Dropped without a commit it is aborted, some time later: what it wrote stays locked until then.
 pub(crate) struct Transaction {
     store: Store,
     session: ClientSession,
@@ -78,6 +78,12 @@ impl Transaction {
             return Ok(answer);
         };
         Err(StoreError::reported(operation, error))
+    }
+
+    /// Frees what it wrote before this returns, as far as the server answers.
+    pub(crate) async fn abort(mut self) {
+        // Where this fails, the server forgets the transaction by itself.
+        let _ = tokio::time::timeout(left(self.deadline), self.session.abort_transaction().into_future()).await;
     }
 
     /// Repeats the commit while its outcome is unknown and time is left: the server takes a repeated commit as the same one.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use protocol::SessionStatus;
 use store::{EntryResult, JournalEntry, Pruned, Retention};
 
-use crate::support::{Bench, create, entry, hash, id, snapshot, update, version};
+use crate::support::{Bench, create, entry, hash, id, journal, snapshot, update, version};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -29,7 +29,7 @@ async fn an_entry_comes_back_as_it_was_appended() {
 #[tokio::test]
 async fn a_taken_version_fails_alone_and_the_rest_of_the_batch_is_committed() {
     let bench = Bench::new().await;
-    bench.store.append(&[entry("a", 1, None, None).encode()], DEADLINE).await.unwrap();
+    journal(&bench.store, &[entry("a", 1, None, None).encode()]).await;
     let batch = [entry("a", 1, None, None).encode(), entry("b", 1, None, None).encode(), entry("a", 2, None, None).encode()];
     let results = bench.store.append(&batch, DEADLINE).await.unwrap();
     assert_eq!(results, [EntryResult::Duplicate, EntryResult::Inserted, EntryResult::Inserted]);
@@ -60,7 +60,7 @@ async fn of_racing_writers_each_version_has_exactly_one() {
 async fn ids_that_begin_alike_do_not_mix() {
     let bench = Bench::new().await;
     for session in ["s", "s-", "s0", "s_1"] {
-        bench.store.append(&[entry(session, 1, None, None).encode(), entry(session, 2, None, None).encode()], DEADLINE).await.unwrap();
+        journal(&bench.store, &[entry(session, 1, None, None).encode(), entry(session, 2, None, None).encode()]).await;
     }
     for session in ["s", "s-", "s0", "s_1"] {
         let entries = bench.store.entries_after(&id(session), version(0), 10).await.unwrap();
@@ -76,7 +76,7 @@ async fn what_an_instance_wrote_is_found_by_instance_and_time() {
     let bench = Bench::new().await;
     let by = |instance: &str, session: &str, n: u64| JournalEntry { by: instance.parse().unwrap(), ..entry(session, n, None, None) };
     let batch = [by("one", "a", 1), by("one", "a", 2), by("one", "b", 5), by("two", "c", 3)].map(|entry| entry.encode());
-    bench.store.append(&batch, DEADLINE).await.unwrap();
+    journal(&bench.store, &batch).await;
     let start = 1_700_000_000_000;
     let instances = |since: u64| {
         let store = bench.store.clone();
@@ -96,7 +96,7 @@ async fn pruning_keeps_what_the_document_lacks_the_newest_and_the_young() {
     let mut at_ten = None;
     for n in 1..=12 {
         let entry = update("s", n, &mut state, &format!(r#"[{{"path":"pluginData.n","operation":"set","value":{n}}}]"#));
-        bench.store.append(&[entry.encode()], DEADLINE).await.unwrap();
+        journal(&bench.store, &[entry.encode()]).await;
         if n == 10 {
             at_ten = Some((state.hash(), state.canonical()));
         }

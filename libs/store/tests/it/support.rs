@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use game_state::{GameState, Limits, StateHash, Version};
 use protocol::{
     Epoch, SessionId, SessionStatus,
     update::{EntryKind, UpdateSource},
 };
-use store::{JournalEntry, SessionDocument, Snapshot, Store, StoreConfig, SyncMark};
+use store::{EncodedEntry, EntryResult, JournalEntry, SessionDocument, Snapshot, Store, StoreConfig, SyncMark};
 use testkit::Mongo;
 
 pub(crate) struct Bench {
@@ -129,5 +131,20 @@ pub(crate) fn snapshot<'a>(document: &'a SessionDocument, to: u64, hash: StateHa
         status: SessionStatus::Active,
         game_master_id: &document.game_master_id,
         state,
+    }
+}
+
+/// Entries that a test begins with: in the journal for sure, however slow the machine. A try may time out and yet have landed.
+pub(crate) async fn journal(store: &Store, entries: &[EncodedEntry]) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    for batch in entries.chunks(100) {
+        loop {
+            match store.append(batch, Duration::from_secs(10)).await {
+                Ok(results) => {
+                    break assert!(results.iter().all(|result| matches!(result, EntryResult::Inserted | EntryResult::Duplicate)));
+                }
+                Err(error) => assert!(tokio::time::Instant::now() < end, "{error}"),
+            }
+        }
     }
 }
