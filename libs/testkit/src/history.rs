@@ -7,6 +7,10 @@ use std::{
 
 use serde_json::Value;
 
+mod evidence;
+
+pub use evidence::{Backing, Bound, Document, Evidence, Published, Read};
+
 use crate::{
     game_master::{Outcome, Sent},
     platform::Stored,
@@ -37,8 +41,18 @@ pub enum Promise {
     Prefix,
     /// Nothing is delivered that is not committed.
     NoPhantom,
+    /// Within the stream's window for repeats, each version is on the stream once.
+    PublishedOnce,
+    /// A state that is asked for after an answer is not older than what was answered.
+    ReadAfterAck,
     /// No update by anyone but the GM of its time, and none while the session does not take any.
     Authority,
+    /// The campaign's documents are the state of the version that the session's mark names, and the mark never goes back.
+    Sync,
+    /// A client receives nothing of a session that it is not in.
+    Isolation,
+    /// What is used up stays within its bound, and every request is answered within its deadline.
+    Bounded,
 }
 
 impl fmt::Display for Violation {
@@ -54,11 +68,19 @@ pub struct Seat {
     pub held: Option<Held>,
     pub deliveries: Vec<Delivery>,
     pub failure: Option<String>,
+    /// Sessions named by the events that it received.
+    pub sessions: HashSet<String>,
 }
 
 impl From<&Player> for Seat {
     fn from(player: &Player) -> Self {
-        Self { name: player.name.clone(), held: player.held(), deliveries: player.deliveries(), failure: player.failure() }
+        Self {
+            name: player.name.clone(),
+            held: player.held(),
+            deliveries: player.deliveries(),
+            failure: player.failure(),
+            sessions: player.client.events().iter().filter_map(|event| event.data["sessionId"].as_str().map(str::to_owned)).collect(),
+        }
     }
 }
 
@@ -71,6 +93,7 @@ pub struct History {
     pub sent: Vec<Sent>,
     pub seats: Vec<Seat>,
     pub stored: Stored,
+    pub evidence: Evidence,
 }
 
 impl History {
@@ -88,6 +111,12 @@ impl History {
         check.deliveries();
         check.convergence();
         check.authority();
+        check.isolation();
+        check.published();
+        check.reads();
+        check.documents();
+        check.sync();
+        check.bounds();
         check.violations
     }
 
@@ -220,6 +249,16 @@ impl Check<'_> {
             let held = seat.held.as_ref().map(|held| (held.epoch.as_str(), held.version, held.hash.as_str()));
             let expected = (document["epoch"].as_str().unwrap_or_default(), version, stored_hash.unwrap_or_default());
             self.require(held == Some(expected), Promise::Convergence, || format!("{name} holds {held:?}, MongoDB {expected:?}"));
+        }
+    }
+
+    fn isolation(&mut self) {
+        let history = self.history;
+        let own = history.stored.document["_id"].as_str().unwrap_or_default();
+        for seat in &history.seats {
+            for other in seat.sessions.iter().filter(|session| *session != own) {
+                self.broken(Promise::Isolation, format!("{} received something of session {other}", seat.name));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! A real mongod: a replica set of one member with its journal, so that transactions and majority writes are real.
 
 pub mod bson;
+pub mod set;
 pub mod wire;
 
 use std::{path::PathBuf, process::ExitStatus, time::Duration};
@@ -79,30 +80,7 @@ impl Mongo {
         let files = data.join("db");
         std::fs::create_dir_all(&files)?;
         let replica_set = replica_set_of(&data)?;
-        let mut args: Vec<String> = [
-            "--bind_ip",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-            "--dbpath",
-            &files.display().to_string(),
-            "--replSet",
-            &replica_set,
-            // The bundled server has a hole in its zlib decompressor.
-            "--networkMessageCompressors",
-            "disabled",
-            "--setParameter",
-            "enableTestCommands=1",
-            "--setParameter",
-            "diagnosticDataCollectionEnabled=false",
-            "--wiredTigerCacheSizeGB",
-            "0.5",
-            "--oplogSize",
-            "256",
-            "--nounixsocket",
-        ]
-        .map(str::to_owned)
-        .into();
+        let mut args = arguments(port, &files, &replica_set);
         args.extend(options.args);
         let output = match options.output {
             Output::Nowhere => Output::File(data.join("mongod.log")),
@@ -175,6 +153,12 @@ impl Mongo {
         self.connect().await?.command("admin", "configureFailPoint", json!(name), fields).await.map(drop)
     }
 
+    /// Takes a fail point away; says how often it was entered.
+    pub async fn fail_point_off(&self, name: &str) -> anyhow::Result<u64> {
+        let answer = self.connect().await?.command("admin", "configureFailPoint", json!(name), json!({"mode": "off"})).await?;
+        answer["count"].as_u64().with_context(|| format!("{name} does not say how often it was entered: {answer}"))
+    }
+
     async fn wait_ready(&self) -> anyhow::Result<()> {
         eventually("mongod to take writes", START_DEADLINE, async || {
             if let Some(status) = self.process.exited() {
@@ -216,6 +200,34 @@ impl Mongo {
         config["version"] = json!(config["version"].as_i64().unwrap_or_default() + 1);
         connection.command("admin", "replSetReconfig", config, json!({"force": true})).await.map(drop)
     }
+}
+
+/// How every mongod of ours is started.
+fn arguments(port: u16, files: &std::path::Path, replica_set: &str) -> Vec<String> {
+    [
+        "--bind_ip",
+        "127.0.0.1",
+        "--port",
+        &port.to_string(),
+        "--dbpath",
+        &files.display().to_string(),
+        "--replSet",
+        replica_set,
+        // The bundled server has a hole in its zlib decompressor.
+        "--networkMessageCompressors",
+        "disabled",
+        "--setParameter",
+        "enableTestCommands=1",
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+        "--wiredTigerCacheSizeGB",
+        "0.5",
+        "--oplogSize",
+        "256",
+        "--nounixsocket",
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 /// A set's name is its data's: a random one, so that we never mistake another server for ours, kept beside the files.

@@ -1,5 +1,8 @@
 //! A real nats-server with JetStream on its own data.
 
+pub mod cluster;
+pub mod wire;
+
 use std::{path::PathBuf, process::ExitStatus, time::Duration};
 
 use anyhow::{Context, bail};
@@ -102,6 +105,16 @@ impl NatsServer {
         let server = Self { process: Process::start(spec)?, name, port, data, _scratch: scratch };
         server.wait_ready().await?;
         Ok(server)
+    }
+
+    /// By which it calls itself, alone or in a cluster.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A look at what it stores that shares no code with the bus.
+    pub async fn connect(&self) -> anyhow::Result<wire::Connection> {
+        wire::Connection::open(&self.address()).await
     }
 
     pub fn port(&self) -> u16 {

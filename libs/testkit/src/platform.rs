@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Mongo, NatsServer, Signer, http,
-    mongo::MongoOptions,
+    mongo::{MongoOptions, wire::Connection},
     nats::NatsOptions,
     ports::free_port,
     process::{Output, Process},
@@ -193,11 +193,7 @@ impl Platform {
 
     /// The session's document and its journal, in order, as MongoDB has them.
     pub async fn stored(&self, session: &str) -> anyhow::Result<Stored> {
-        let mut connection = self.mongo.connect().await?;
-        let document = connection.find_one(&self.database, "gameSessions", json!({"_id": session})).await?;
-        let range = json!({"_id": {"$gte": format!("{session}:"), "$lt": format!("{session};")}});
-        let journal = connection.find(&self.database, "sessionUpdates", range, json!({"_id": 1})).await?;
-        Ok(Stored { document: document.with_context(|| format!("no document of session {session}"))?, journal })
+        Stored::read(&mut self.mongo.connect().await?, &self.database, session).await
     }
 
     /// Ends services first, then the servers. An error names the first that had to be killed or failed.
@@ -218,6 +214,15 @@ impl Platform {
 pub struct Stored {
     pub document: Value,
     pub journal: Vec<Value>,
+}
+
+impl Stored {
+    pub async fn read(connection: &mut Connection, database: &str, session: &str) -> anyhow::Result<Self> {
+        let document = connection.find_one(database, "gameSessions", json!({"_id": session})).await?;
+        let range = json!({"_id": {"$gte": format!("{session}:"), "$lt": format!("{session};")}});
+        let journal = connection.find(database, "sessionUpdates", range, json!({"_id": 1})).await?;
+        Ok(Self { document: document.with_context(|| format!("no document of session {session}"))?, journal })
+    }
 }
 
 fn pair(key: &str, value: impl Into<String>) -> (String, String) {

@@ -26,10 +26,10 @@ fn good() -> History {
         deliveries.push(Delivery { connection: 1, epoch: EPOCH.into(), version, update_id: id, hash: Some(hash) });
     }
     let hash = replica::hash(&state).unwrap();
-    let document = json!({"epoch": EPOCH, "gameStateVersion": "3", "gameStateHash": hash, "gameState": state});
+    let document = json!({"_id": "s", "epoch": EPOCH, "gameStateVersion": "3", "gameStateHash": hash, "gameState": state});
     let held = Held { epoch: EPOCH.into(), version: 3, hash, status: None, state };
-    let seats = vec![Seat { name: "player".into(), held: Some(held), deliveries, failure: None }];
-    History { first_state, game_master: "gm".into(), sent, seats, stored: Stored { document, journal } }
+    let seats = vec![Seat { name: "player".into(), held: Some(held), deliveries, failure: None, sessions: ["s".to_owned()].into() }];
+    History { first_state, game_master: "gm".into(), sent, seats, stored: Stored { document, journal }, evidence: Evidence::default() }
 }
 
 /// What the checker says when `spoil` has been at work.
@@ -114,4 +114,97 @@ fn an_update_by_a_stranger_or_after_the_end_is_found() {
     assert_eq!(promises(|history| history.stored.journal[1]["author"] = json!("player")), [Promise::Authority]);
     assert_eq!(promises(|history| history.stored.journal[0]["status"] = json!("ending")), [Promise::Authority; 2]);
     assert_eq!(promises(|history| history.stored.journal[0]["gameMasterId"] = json!("other")), [Promise::Authority; 2]);
+}
+
+fn published(history: &History) -> Published {
+    let messages = history.entries().map(|(version, _)| (version, format!("u{version}"))).collect();
+    Published { messages, whole: true }
+}
+
+#[test]
+fn a_version_missing_on_the_stream_or_there_twice_is_found() {
+    assert_eq!(promises(|history| history.evidence.published = Some(published(history))), []);
+    let lose = |history: &mut History| {
+        let mut stream = published(history);
+        stream.messages.remove(0);
+        history.evidence.published = Some(stream);
+    };
+    assert_eq!(promises(lose), [Promise::PublishedOnce]);
+    let after_a_loss = |history: &mut History| {
+        lose(history);
+        history.evidence.published.as_mut().unwrap().whole = false;
+    };
+    assert_eq!(promises(after_a_loss), []);
+    let twice = |history: &mut History| {
+        let mut stream = published(history);
+        stream.messages.push((2, "u2".to_owned()));
+        history.evidence.published = Some(stream);
+    };
+    assert_eq!(promises(twice), [Promise::PublishedOnce]);
+    let phantom = |history: &mut History| {
+        let mut stream = published(history);
+        stream.messages.push((4, "u4".to_owned()));
+        history.evidence.published = Some(stream);
+    };
+    assert_eq!(promises(phantom), [Promise::NoPhantom]);
+}
+
+#[test]
+fn a_read_behind_an_answer_is_found() {
+    assert_eq!(promises(|history| history.evidence.reads = vec![Read { acked: 2, version: 3 }]), []);
+    assert_eq!(promises(|history| history.evidence.reads = vec![Read { acked: 3, version: 2 }]), [Promise::ReadAfterAck]);
+}
+
+fn seen(history: &History, version: usize, synced: u64) -> Document {
+    let hash = history.stored.journal[version - 1]["hashAfter"].as_str().unwrap().to_owned();
+    Document { version: version as u64, actual: hash.clone(), hash, synced: Some(synced) }
+}
+
+#[test]
+fn a_document_that_no_version_had_and_a_mark_that_goes_back_are_found() {
+    assert_eq!(promises(|history| history.evidence.documents = vec![seen(history, 1, 0), seen(history, 3, 1)]), []);
+    let mixed = |history: &mut History| {
+        let of_another = seen(history, 2, 0).actual;
+        history.evidence.documents = vec![Document { actual: of_another, ..seen(history, 1, 0) }];
+    };
+    assert_eq!(promises(mixed), [Promise::NoPhantom]);
+    let rolled_back = |history: &mut History| history.evidence.documents = vec![Document { version: 4, ..seen(history, 3, 0) }];
+    assert_eq!(promises(rolled_back), [Promise::NoPhantom]);
+    let back = |history: &mut History| history.evidence.documents = vec![seen(history, 2, 2), seen(history, 3, 1)];
+    assert_eq!(promises(back), [Promise::Sync]);
+}
+
+#[test]
+fn a_campaign_document_of_another_version_is_found() {
+    let campaign = |history: &mut History, mark: &str, name: &str| {
+        let hero = json!({"id": "h", "name": "Mira"});
+        history.first_state = json!({"n": 0, "characters": [hero]});
+        history.evidence.backing =
+            Some(Backing { documents: vec![("characters", json!({"_id": "h", "document": {"id": "h", "name": name}}))] });
+        history.stored.document["sync"] = json!({"version": mark});
+    };
+    // The state of version 0 is another now, so the chain is broken too.
+    let sync = |broken: Vec<Promise>| broken.contains(&Promise::Sync);
+    assert!(!sync(promises(|history| campaign(history, "0", "Mira"))));
+    assert!(sync(promises(|history| campaign(history, "0", "Tovan"))));
+    assert!(sync(promises(|history| campaign(history, "", "Mira"))));
+    let ended = |history: &mut History| {
+        campaign(history, "1", "Mira");
+        history.stored.document["status"] = json!("ended");
+        history.stored.journal[2]["status"] = json!("ending");
+    };
+    assert!(sync(promises(ended)));
+}
+
+#[test]
+fn an_event_of_another_session_is_found() {
+    assert_eq!(promises(|history| history.seats[0].sessions = ["s".to_owned(), "other".to_owned()].into()), [Promise::Isolation]);
+}
+
+#[test]
+fn a_bound_that_is_passed_and_an_answer_that_took_too_long_are_found() {
+    let memory = |seen| vec![Bound { what: "memory".into(), seen, limit: 2.0 }];
+    assert_eq!(promises(|history| history.evidence.bounds = memory(2.0)), []);
+    assert_eq!(promises(|history| history.evidence.bounds = memory(3.0)), [Promise::Bounded]);
+    assert_eq!(promises(|history| history.sent[0].took = std::time::Duration::from_secs(60)), [Promise::Bounded]);
 }
