@@ -1,13 +1,19 @@
 //! `bench`: builds the benchmark programs with optimisation and runs them, one group after another.
 //!
 //! A group is an example named `bench_<group>` of any crate: it measures, compares with its raw limit in the same run, and
-//! prints a Markdown table. With STATEWARD_BENCH_QUICK in its environment it repeats less, as far as it can.
+//! prints a Markdown table. What the same group has to say of the TypeScript side is the script `bench:<group>` of the root
+//! package. With STATEWARD_BENCH_QUICK in its environment a group repeats less, as far as it can.
+
+use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::run::{cargo, must, output, say};
+use crate::{
+    node,
+    run::{cargo, command, must, output, say},
+};
 
 const PREFIX: &str = "bench_";
 
@@ -36,16 +42,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         say(&format!("\n=== {} ===", group.name));
         let example = format!("{PREFIX}{}", group.name);
         must(&mut cargo(&["build", "--release", "--package", &group.package, "--example", &example]))?;
-        let mut program = cargo(&["run", "--quiet", "--release", "--package", &group.package, "--example", &example]);
-        if options.quick {
-            program.env("STATEWARD_BENCH_QUICK", "1");
-        }
-        // Its tables are our standard output.
-        if !testkit::process::run(&mut program)?.status.success() {
-            bail!("the group {} failed", group.name);
+        measure(cargo(&["run", "--quiet", "--release", "--package", &group.package, "--example", &example]), group, options.quick)?;
+        let script = format!("bench:{}", group.name);
+        if node::has_script(&script)? {
+            node::install()?;
+            measure(command("npm", &["run", "--silent", &script]), group, options.quick)?;
         }
     }
     Ok(true)
+}
+
+/// Runs one program of a group. Its tables are our standard output.
+fn measure(mut program: Command, group: &Group, quick: bool) -> anyhow::Result<()> {
+    if quick {
+        program.env("STATEWARD_BENCH_QUICK", "1");
+    }
+    if !testkit::process::run(&mut program)?.status.success() {
+        bail!("the group {} failed", group.name);
+    }
+    Ok(())
 }
 
 fn groups() -> anyhow::Result<Vec<Group>> {

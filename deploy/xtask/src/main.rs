@@ -4,6 +4,7 @@
 
 mod bench;
 mod browser;
+mod mutants;
 mod node;
 mod run;
 mod test;
@@ -28,6 +29,8 @@ enum Task {
     Test(test::Options),
     /// Runs the benchmarks
     Bench(bench::Options),
+    /// Changes the rules of the game state in many small ways, and lists the changes that no test notices
+    Mutants,
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Task::Up(options) => up::run(options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Mutants => mutants::run(),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

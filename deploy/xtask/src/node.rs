@@ -32,6 +32,13 @@ pub(crate) fn build_page() -> anyhow::Result<PathBuf> {
     Ok(page())
 }
 
+/// Whether the root package has a script of this name.
+pub(crate) fn has_script(name: &str) -> anyhow::Result<bool> {
+    let package = fs::read(workspace().join("package.json")).context("reading package.json")?;
+    let package: serde_json::Value = serde_json::from_slice(&package).context("package.json")?;
+    Ok(package["scripts"].get(name).is_some())
+}
+
 /// Where the page is once it is built.
 pub(crate) fn page() -> PathBuf {
     workspace().join("services/tabletop/dist")

@@ -2,7 +2,7 @@
 //! bytes and against writing and hashing the state from scratch, all in one run. A table goes to stdout, figures to `target/bench/state.json`.
 
 use std::{
-    fs,
+    env, fs,
     hint::black_box,
     io::Write,
     path::PathBuf,
@@ -28,6 +28,7 @@ struct Row {
 
 /// Enough for a steady mean, without taking long on the largest state.
 const ROUNDS: usize = 400;
+const ROUNDS_QUICK: usize = 100;
 /// One round in so many also measures what the update is compared with.
 const SLOWER: usize = 5;
 
@@ -69,7 +70,8 @@ fn measure(target: usize) -> anyhow::Result<Row> {
     // A fixed sequence, so that each run touches the same places.
     let mut place = 1_usize;
     let mut updates = Vec::new();
-    for _ in 0..ROUNDS {
+    let rounds = if env::var_os("STATEWARD_BENCH_QUICK").is_some() { ROUNDS_QUICK } else { ROUNDS };
+    for _ in 0..rounds {
         place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let index = (place >> 33) % entities.len();
         let update = json!([{"path": format!("characters.{index}.pluginData.hitPoints"), "operation": "inc", "value": -1}]);

@@ -20,6 +20,7 @@ pub(super) const ALL: &[Stage] = &[
     Stage { name: "rust: lints", part: Part::Rust, run: lints },
     Stage { name: "rust: build", part: Part::Rust, run: build },
     Stage { name: "rust: tests", part: Part::Rust, run: rust_tests },
+    Stage { name: "rust: fail points", part: Part::Rust, run: fail_points },
     Stage { name: "node: install", part: Part::Node, run: install },
     Stage { name: "node: build", part: Part::Node, run: page },
     Stage { name: "node: lints", part: Part::Node, run: node_lints },
@@ -49,6 +50,14 @@ fn build() -> anyhow::Result<Count> {
 
 fn rust_tests() -> anyhow::Result<Count> {
     count(with_programs(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--exclude", SYSTEM_TESTS])))
+}
+
+/// An authority that dies at named places of a commit. Built last of the Rust tests: its program takes the place of the plain one.
+fn fail_points() -> anyhow::Result<Count> {
+    let args = ["test", "--package", "stateward-state-authority", "--features", "fail-points", "--test", "it", "fail_points"];
+    let counted = count(&mut cargo(&args));
+    build()?;
+    counted
 }
 
 fn install() -> anyhow::Result<Count> {

@@ -20,7 +20,7 @@ use anyhow::Context as _;
 
 const IDLE_CONNECTIONS: usize = 5_000;
 const PLAYERS: [usize; 2] = [1_000, 4_000];
-/// Each figure is the median of this many rounds, the servers taking turns.
+/// Each figure is the median of this many rounds, the servers taking turns; of one in a quick run.
 const ROUNDS: usize = 3;
 
 fn main() -> anyhow::Result<()> {
@@ -35,6 +35,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn bench() -> anyhow::Result<()> {
+    let repeats = if std::env::var_os("STATEWARD_BENCH_QUICK").is_some() { 1 } else { ROUNDS };
     let mut report = report::Report::begin();
     for dialect in ["plain", "socket.io"] {
         report.idle(dialect, idle(dialect)?);
@@ -42,7 +43,7 @@ fn bench() -> anyhow::Result<()> {
     for players in PLAYERS {
         for per_write in [1, 8] {
             let mut rounds = Vec::new();
-            for _ in 0..ROUNDS {
+            for _ in 0..repeats {
                 for (server, dialect) in [("bare", "bare"), ("edge", "plain"), ("edge", "socket.io")] {
                     rounds.push((dialect, fan_out(server, dialect, players, per_write)?));
                 }
