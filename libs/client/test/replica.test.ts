@@ -78,10 +78,10 @@ describe("a replica", () => {
     await live();
     gateway.last.say("gameState:updated", session.hit(7));
     const old = session.full();
-    gateway.last.say("gameState:resync", { sessionId: SESSION });
-    const { channel, frame } = await asked("gameState:requestFull", 1);
     const result = replica.update([{ path: "characters.0.hp", operation: "set", value: 1 }]);
     const sent = await asked("gameState:update");
+    gateway.last.say("gameState:resync", { sessionId: SESSION });
+    const { channel, frame } = await asked("gameState:requestFull", 1);
     channel.answer(frame, old);
     await settle();
     const broadcast = session.hit(1);

@@ -15,6 +15,9 @@ const SIZES = [
   ["nodes", "nodes"],
 ] as const satisfies readonly (readonly [keyof StateSize, keyof Limits])[];
 
+/** What stands behind a proxy, or the value itself. */
+export type Raw = <T extends object>(value: T) => T;
+
 /**
  * A state that knows its hash and size at the cost of what changed.
  *
@@ -24,10 +27,12 @@ export class GameState {
   readonly root: ServerGameState;
   private readonly limits: Limits;
   private readonly hasher = new StateHasher();
+  private readonly raw: Raw;
 
-  private constructor(root: ServerGameState, limits: Limits) {
+  private constructor(root: ServerGameState, limits: Limits, raw: Raw = (value) => value) {
     this.root = root;
     this.limits = limits;
+    this.raw = raw;
   }
 
   static empty(limits: Limits = DEFAULT_LIMITS): GameState {
@@ -44,10 +49,13 @@ export class GameState {
     return GameState.checked(importValue(value, limits.depth), limits);
   }
 
-  /** Takes a state over as it is, without a copy: for a reactive one whose content is known to be good. */
-  static adopt(root: ServerGameState, limits: Limits = DEFAULT_LIMITS): GameState {
+  /**
+   * Takes a state over as it is, without a copy: for a reactive one whose content is known to be good.
+   * `raw` gives what stands behind a proxy (Vue's `toRaw`): writes go through the proxies, hashing does not.
+   */
+  static adopt(root: ServerGameState, limits: Limits = DEFAULT_LIMITS, raw?: Raw): GameState {
     checkStructure(root);
-    return new GameState(root, limits);
+    return new GameState(root, limits, raw);
   }
 
   private static checked(value: JsonValue, limits: Limits): GameState {
@@ -60,11 +68,11 @@ export class GameState {
   }
 
   hash(): string {
-    return this.hasher.hash(this.root);
+    return this.hasher.hash(this.raw(this.root));
   }
 
   size(): StateSize {
-    return this.hasher.measure(this.root);
+    return this.hasher.measure(this.raw(this.root));
   }
 
   /** Applies operations in place: all, or none and a {@link Rejection}. */
@@ -80,7 +88,7 @@ export class GameState {
   private applyChecked(operations: readonly CheckedOperation[]): Applied {
     const before = this.size();
     const applied = applyChecked(this.root, operations, this.limits);
-    this.hasher.forget(applied.touched);
+    this.forget(applied);
     try {
       this.checkSize(before);
     } catch (error) {
@@ -93,7 +101,11 @@ export class GameState {
   /** Takes the last update back, exactly. */
   putBack(applied: Applied): void {
     putBack(applied.undo);
-    this.hasher.forget(applied.touched);
+    this.forget(applied);
+  }
+
+  private forget({ touched }: Applied): void {
+    this.hasher.forget(Array.from(touched, this.raw));
   }
 
   /** A state over a limit that was lowered may still shrink. */

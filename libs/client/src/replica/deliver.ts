@@ -1,6 +1,6 @@
 import { backoffMs } from "../connection/backoff.ts";
 import { NoAnswer, type Connection } from "../connection/connection.ts";
-import type { Ack, StateUpdate, UpdateAccepted } from "../core/types.ts";
+import type { Ack, Refused, StateUpdate, UpdateAccepted } from "../core/types.ts";
 
 export interface DeliveryOptions {
   readonly now: () => number;
@@ -12,12 +12,22 @@ export interface DeliveryOptions {
 /** Sends an update until its outcome is known: each time the same, so that the server knows it again and answers its first result. */
 export async function deliver(connection: Connection, update: StateUpdate, { now, random, settleMs }: DeliveryOptions): Promise<Ack<UpdateAccepted>> {
   const until = now() + settleMs;
+  let unknown = false;
   for (let attempt = 0; ; attempt++) {
     const answer = await sendOnce(connection, update);
-    if (answer.success || !(answer.error.outcome === "unknown" || answer.error.retryable) || now() >= until) return answer;
+    // A conflict is found by looking at the versions committed: it settles what was unknown, or says that nothing can.
+    if (answer.success || answer.error.code === "VERSION_CONFLICT") return answer;
+    unknown ||= answer.error.outcome === "unknown";
+    if (!(unknown || answer.error.retryable)) return answer;
+    // A later delivery that was refused says nothing of an earlier one that may still land.
+    if (now() >= until || !(answer.error.retryable || answer.error.outcome === "unknown")) return unknown ? asUnknown(answer) : answer;
     const ms = Math.max(answer.error.retryAfterMs ?? 0, retryMs(attempt, random));
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
+}
+
+function asUnknown({ error }: Refused): Refused {
+  return { success: false, error: { ...error, outcome: "unknown" } };
 }
 
 async function sendOnce(connection: Connection, update: StateUpdate): Promise<Ack<UpdateAccepted>> {
@@ -35,8 +45,4 @@ async function sendOnce(connection: Connection, update: StateUpdate): Promise<Ac
 /** How long to wait before asking again. */
 export function retryMs(attempt: number, random: () => number): number {
   return backoffMs(attempt, { baseMs: 100, capMs: 5_000, random });
-}
-
-export function notSent(message: string): Ack<UpdateAccepted> {
-  return { success: false, error: { code: "TRANSACTION_FAILED", message, retryable: true, outcome: "not_applied", details: { reason: "NOT_READY" } } };
 }

@@ -1,7 +1,9 @@
 import { NoAnswer, type Connection } from "../connection/connection.ts";
 import { Emitter } from "../connection/emitter.ts";
+import { canonicalize } from "../core/canonical.ts";
+import { fromDifference } from "../core/difference.ts";
 import { GameState } from "../core/game-state.ts";
-import { NO_LIMITS } from "../core/limits.ts";
+import { NO_LIMITS, type Limits } from "../core/limits.ts";
 import { Rejection } from "../core/rejection.ts";
 import type {
   Ack,
@@ -17,8 +19,13 @@ import type {
   UpdateAccepted,
 } from "../core/types.ts";
 import { compareVersions, isValidNextVersion, isVersion } from "../core/version.ts";
-import { deliver, notSent, retryMs } from "./deliver.ts";
-import type { Head, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
+import { Paint } from "../queue/paint.ts";
+import { notSent } from "../queue/refusal.ts";
+import type { Intent, UpdateOptions } from "../queue/types.ts";
+import { UpdateQueue } from "../queue/update-queue.ts";
+import { deliver, retryMs } from "./deliver.ts";
+import { digest } from "./digest.ts";
+import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
 
 /** Broadcasts that came before the answer they follow. More than these are asked for again. */
 const EARLY_BROADCASTS = 256;
@@ -27,12 +34,18 @@ const EARLY_BROADCASTS = 256;
 export class Replica {
   private readonly connection: Connection;
   private readonly sessionId: string;
-  private readonly options: Required<ReplicaOptions>;
+  private readonly options: Required<Omit<ReplicaOptions, "reactive" | "kept">> & Pick<ReplicaOptions, "reactive">;
   private readonly emitter = new Emitter<ReplicaEvents>();
   private readonly early: StateUpdateBroadcast[] = [];
   private readonly detach: (() => void)[];
   private current: ReplicaState = { name: "offline" };
   private game: GameState | undefined;
+  /** What was held when it turned out wrong: what of it is right stays when the right one comes. */
+  private discarded: GameState | undefined;
+  private readonly paint = new Paint();
+  private readonly queue: UpdateQueue;
+  private limits: Limits & { readonly frameBytes?: number } = NO_LIMITS;
+  private stopped = false;
   private at: Head | undefined;
   private summary: SessionSummary | undefined;
   private retries = 0;
@@ -40,12 +53,13 @@ export class Replica {
   private silenceTimer: ReturnType<typeof setTimeout> | undefined;
   /** Counts connections: an answer to a request of an older one is not looked at. */
   private round = 0;
-  private updates: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReplicaOptions) {
     this.options = { newId: randomId, now: Date.now, random: Math.random, silenceMs: 30_000, settleMs: 60_000, ...options };
     this.connection = options.connection;
     this.sessionId = options.sessionId;
+    this.queue = new UpdateQueue(this.host());
+    if (options.kept !== undefined) this.begin(options.kept);
     this.detach = [
       this.connection.on("state", () => {
         this.follow();
@@ -61,7 +75,7 @@ export class Replica {
     return this.current;
   }
 
-  /** What is held; changed in place by what comes. Undefined before the first answer, and while a state that went wrong is replaced. */
+  /** What is held, with what is painted over it; changed in place by what comes. Undefined before the first answer, and while a state that went wrong is replaced. */
   get gameState(): ServerGameState | undefined {
     return this.game?.root;
   }
@@ -78,22 +92,51 @@ export class Replica {
     return this.emitter.on(name, listener);
   }
 
-  /** Lets go of the connection, which stays as it is. */
+  /** Updates that were called and are not settled, in order; the first one may be on its way. */
+  get pending(): readonly StateUpdate[] {
+    return this.queue.pending;
+  }
+
+  get isUpdating(): boolean {
+    return this.queue.isUpdating;
+  }
+
+  /** Lets go of the connection, which stays as it is. Updates that were not sent are refused. */
   stop(): void {
+    this.stopped = true;
     this.leaveRound();
     for (const detach of this.detach) detach();
     this.setState({ name: "offline" });
   }
 
   /**
-   * Sends operations for the version held, one update after another, and answers what came of this one.
+   * Makes an update of operations, or of what a function of the state answers when its turn comes: one after another, each for the
+   * version that the one before led to, and each call answered by what came of it. Calls without a connection wait for one.
    *
    * An update whose outcome is unknown is sent again with the same id and version until the server tells it.
    */
-  update(operations: readonly StateOperation[]): Promise<Ack<UpdateAccepted>> {
-    const turn = this.updates.then(() => this.send(operations));
-    this.updates = turn.catch(() => undefined);
-    return turn;
+  update(change: Intent | readonly StateOperation[], options?: UpdateOptions): Promise<Ack<UpdateAccepted>> {
+    return this.queue.add(change, options);
+  }
+
+  /**
+   * Computes the hash of what is held from scratch, off the main thread if it is large, and asks for the head.
+   * For a page that comes back after it was hidden. Answers whether what was held had its hash.
+   */
+  async check(): Promise<boolean> {
+    const { game, at } = this;
+    if (game === undefined || at === undefined) return true;
+    const text = this.under(() => canonicalize(this.raw(game.root)));
+    const right = (await digest(text)) === at.hash;
+    if (!right && this.game === game) {
+      this.fault("HASH_MISMATCH", `what is held of version ${at.version} was changed by something else`);
+      this.discard();
+    }
+    if (this.current.name === "live") {
+      if (this.at === undefined) this.resync();
+      else void this.catchUp(this.round, this.position());
+    }
+    return right;
   }
 
   private follow(): void {
@@ -112,13 +155,14 @@ export class Replica {
 
   private async join(round: number): Promise<void> {
     this.setState({ name: "joining" });
-    const answer = await this.ask<{ session: SessionSummary }>(round, "gameSession:join", this.position());
+    const answer = await this.ask<{ session: SessionSummary; limits?: Partial<Limits> & { frameBytes?: number } }>(round, "gameSession:join", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
       this.retryOrRefuse(answer.error, () => void this.join(round));
       return;
     }
     this.summary = answer.session;
+    this.limits = { ...NO_LIMITS, ...answer.limits };
     this.emitter.emit("session", answer.session);
     await this.catchUp(round, this.position());
   }
@@ -162,10 +206,57 @@ export class Replica {
       this.fault("HASH_MISMATCH", `the full state of version ${version} does not have its hash`);
       return false;
     }
-    this.game = next;
-    this.at = { epoch, version, hash, verified: true, timestamp };
-    this.emitter.emit("replaced", this.at);
+    this.under(() => {
+      this.game = this.merge(next, hash) ?? this.adopt(next.root);
+      this.discarded = undefined;
+      this.at = { epoch, version, hash, verified: true, timestamp };
+    });
+    this.emitter.emit("replaced", this.at!);
     return true;
+  }
+
+  /** Changes what is held into the next state, so that what is the same in both keeps its identity. */
+  private merge(next: GameState, hash: string): GameState | undefined {
+    const held = this.game ?? this.discarded;
+    if (held === undefined) return undefined;
+    try {
+      const operations = fromDifference(this.raw(held.root), next.root);
+      // A new one: the other may have kept hashes of what somebody wrote into behind its back.
+      const merged = GameState.adopt(held.root, NO_LIMITS, this.options.reactive?.raw);
+      merged.apply(operations);
+      if (merged.hash() !== hash) return undefined;
+      this.queue.foreign(operations, next.root);
+      return merged;
+    } catch (error) {
+      if (!(error instanceof Rejection)) throw error;
+      return undefined;
+    }
+  }
+
+  private adopt(root: ServerGameState): GameState {
+    const { reactive } = this.options;
+    return GameState.adopt(reactive?.wrap(root) ?? root, NO_LIMITS, reactive?.raw);
+  }
+
+  private raw<T extends object>(value: T): T {
+    return this.options.reactive?.raw(value) ?? value;
+  }
+
+  /** Shows what an earlier visit kept, unless it is not what its hash says. */
+  private begin({ gameState, epoch, version, hash, timestamp }: KeptState): void {
+    try {
+      const game = GameState.from(gameState, NO_LIMITS);
+      if (game.hash() !== hash || !isVersion(version)) return;
+      this.game = this.adopt(game.root);
+      this.at = { epoch, version, hash, verified: true, timestamp };
+    } catch (error) {
+      if (!(error instanceof Rejection)) throw error;
+    }
+  }
+
+  /** Works on the state as the server has it: what is painted is lifted off, and laid over the result. */
+  private under<T>(work: () => T): T {
+    return this.paint.isEmpty ? work() : this.paint.under(this.game, work, () => this.game);
   }
 
   private receive(name: string, data: unknown): void {
@@ -201,14 +292,21 @@ export class Replica {
   }
 
   /** Applies the next version. False if it is not the next, or does not lead to the state that it should. */
-  private apply({ operations, newVersion, expectedHash, epoch, timestamp, status, gameMasterId }: StateUpdateBroadcast): boolean {
+  private apply({ operations, newVersion, expectedHash, epoch, timestamp, status, gameMasterId, updateId }: StateUpdateBroadcast): boolean {
     if (this.game === undefined || this.at?.epoch !== epoch || !isValidNextVersion(this.at.version, newVersion)) return false;
-    if (!this.advance(operations, newVersion, expectedHash, timestamp)) return false;
+    if (!this.advance(operations, { version: newVersion, expected: expectedHash, timestamp, updateId })) return false;
     this.noteStatus(status, gameMasterId);
     return true;
   }
 
-  private advance(operations: readonly StateOperation[], version: string, expected: string | null, timestamp: number): boolean {
+  private advance(operations: readonly StateOperation[], step: Step): boolean {
+    const resolved = this.under(() => this.step(operations, step));
+    if (resolved === undefined) return false;
+    this.emitter.emit("updated", { head: this.at!, operations: resolved, updateId: step.updateId });
+    return true;
+  }
+
+  private step(operations: readonly StateOperation[], { version, expected, timestamp, updateId }: Step): StateOperation[] | undefined {
     const game = this.game!;
     try {
       const applied = game.apply(operations);
@@ -218,21 +316,22 @@ export class Replica {
         this.fault("HASH_MISMATCH", `version ${version} does not lead to its hash`);
         // The state held is not what the server has: nothing can follow it.
         this.discard();
-        return false;
+        return undefined;
       }
       this.at = { epoch: this.at!.epoch, version, hash, verified: expected !== null, timestamp };
-      this.emitter.emit("updated", { head: this.at, operations: applied.resolved });
-      return true;
+      if (!this.queue.isOwn(updateId)) this.queue.foreign(applied.resolved, this.raw(game.root));
+      return applied.resolved;
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
       this.fault(error.reason, `version ${version} cannot be applied: ${error.message}`);
       this.discard();
-      return false;
+      return undefined;
     }
   }
 
   /** Forgets what is held, so that the whole state is asked for. */
   private discard(): void {
+    this.discarded = this.game ?? this.discarded;
     this.game = undefined;
     this.at = undefined;
   }
@@ -251,22 +350,50 @@ export class Replica {
     return this.at === undefined ? { sessionId } : { sessionId, version: this.at.version, hash: this.at.hash, epoch: this.at.epoch };
   }
 
-  private async send(operations: readonly StateOperation[]): Promise<Ack<UpdateAccepted>> {
-    if (this.at === undefined) return notSent("the state is not there yet");
-    const { epoch, version } = this.at;
-    const id = this.options.newId();
-    const update: StateUpdate = { id, sessionId: this.sessionId, version, operations: [...operations], timestamp: this.options.now(), source: "gm", epoch };
-    const answer = await deliver(this.connection, update, this.options);
-    if (answer.success) this.accept(update, answer);
-    else if (answer.error.code === "VERSION_CONFLICT") this.resync();
-    return answer;
+  private host(): ConstructorParameters<typeof UpdateQueue>[0] {
+    return {
+      base: () => {
+        if (this.stopped) return notSent("STOPPED", "the replica was stopped");
+        if (this.current.name === "refused") return { success: false, error: this.current.error };
+        if (this.connection.state.name === "refused") return notSent("REFUSED", this.connection.state.message, "PERMISSION_DENIED");
+        if (this.current.name !== "live" || this.at === undefined) return undefined;
+        return { sessionId: this.sessionId, version: this.at.version, epoch: this.at.epoch };
+      },
+      limits: () => this.limits,
+      look: (reader) => this.under(() => reader(this.game === undefined ? undefined : this.raw(this.game.root))),
+      deliver: (update) => deliver(this.connection, update, this.options),
+      accept: (update, answer) => {
+        this.accept(update, answer);
+      },
+      behind: () => {
+        this.resync();
+      },
+      paint: (owner, operations) => {
+        this.repaint(operations, () => {
+          this.paint.add(owner, operations);
+        });
+      },
+      unpaint: (owner) => {
+        this.repaint([], () => this.paint.remove(owner));
+      },
+      changed: () => {
+        this.emitter.emit("queue", this.queue.pending);
+      },
+      newId: () => this.options.newId(),
+      now: () => this.options.now(),
+    };
+  }
+
+  private repaint(operations: readonly StateOperation[], change: () => unknown): void {
+    const changed = this.paint.under(this.game, change, () => this.game);
+    if (changed !== false) this.emitter.emit("painted", { operations });
   }
 
   /** The sender applies from the answer: its broadcast goes to the others. If catching up was faster, there is nothing to do. */
-  private accept({ operations, version }: StateUpdate, { newVersion, newHash, epoch, timestamp }: UpdateAccepted): void {
+  private accept({ id, operations, version }: StateUpdate, { newVersion, newHash, epoch, timestamp }: UpdateAccepted): void {
     if (!isVersion(newVersion) || (this.at?.epoch === epoch && compareVersions(newVersion, this.at.version) <= 0)) return;
     const next = this.current.name === "live" && this.at?.epoch === epoch && this.at.version === version && isValidNextVersion(version, newVersion);
-    if (!next || !this.advance(operations, newVersion, newHash ?? null, timestamp)) this.resync();
+    if (!next || !this.advance(operations, { version: newVersion, expected: newHash ?? null, timestamp, updateId: id })) this.resync();
   }
 
   /** The answer, or undefined if the connection it was asked on is gone. */
@@ -318,7 +445,16 @@ export class Replica {
   private setState(state: ReplicaState): void {
     this.current = state;
     this.emitter.emit("state", state);
+    this.queue.wake();
   }
+}
+
+/** One version on from the one held. */
+interface Step {
+  readonly version: string;
+  readonly expected: string | null;
+  readonly timestamp: number;
+  readonly updateId: string;
 }
 
 /** 128 random bits, as the server's own ids. */

@@ -1,5 +1,6 @@
 import type { Connection } from "../connection/connection.ts";
-import type { ErrorBody, SessionSummary, StateOperation } from "../core/types.ts";
+import type { Raw } from "../core/game-state.ts";
+import type { ErrorBody, ServerGameState, SessionSummary, StateOperation, StateUpdate } from "../core/types.ts";
 
 /** Where a replica stands. */
 export type ReplicaState =
@@ -30,9 +31,28 @@ export interface ReplicaEvents {
   /** The whole state was replaced. */
   replaced: Head;
   /** Operations were applied in place, as they are broadcast. */
-  updated: { readonly head: Head; readonly operations: readonly StateOperation[] };
+  updated: { readonly head: Head; readonly operations: readonly StateOperation[]; readonly updateId: string };
+  /** Something is shown before the server confirmed it, or no longer is. */
+  painted: { readonly operations: readonly StateOperation[] };
+  /** An update was called, sent or settled. */
+  queue: readonly StateUpdate[];
   /** A fault that concerns the whole session, or a divergence that was found and is being repaired. */
   fault: { readonly reason: string; readonly message: string };
+}
+
+/** For a state that is watched through proxies: what wraps it, and what gives back what stands behind. Vue's `reactive` and `toRaw`. */
+export interface ReactiveState {
+  wrap(state: ServerGameState): ServerGameState;
+  readonly raw: Raw;
+}
+
+/** A state to begin with, from an earlier visit. Shown at once if it has its hash; the server says what it lacks. */
+export interface KeptState {
+  readonly gameState: ServerGameState;
+  readonly epoch: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly timestamp: number;
 }
 
 export interface ReplicaOptions {
@@ -46,4 +66,6 @@ export interface ReplicaOptions {
   readonly silenceMs?: number;
   /** An update whose outcome is unknown is sent again for so long. */
   readonly settleMs?: number;
+  readonly reactive?: ReactiveState;
+  readonly kept?: KeptState;
 }
