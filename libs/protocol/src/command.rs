@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, SessionSummary, UserId, session::NewSession};
-use game_state::Version;
+use game_state::{StateHash, Version};
 
 /// A command, told apart by its field `command`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +36,52 @@ pub enum Command {
     HandOver {
         game_master_id: UserId,
     },
+    /// Reads what is stored and compares it: document, chain, hashes. A fault freezes the session, as any read of it would.
+    Verify,
+    /// Where a client's state differs from the session's.
+    Diff {
+        state: serde_json::Value,
+    },
+    /// Repairs, for admins. Each begins a new epoch, keeps what it replaces as a backup, and thaws a frozen session.
+    ///
+    /// This one takes the stored state as it is for right, with the later entries of the journal on it.
+    Rehash {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Begins again with the campaign's documents.
+    Reinitialise {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Goes back to a backup, named by the version of the repair that made it, or to the state at a version.
+    Restore {
+        #[serde(default)]
+        backup: Option<Version>,
+        #[serde(default)]
+        version: Option<Version>,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// The same state, in a new epoch: after the database itself was restored.
+    NewEpoch {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Back to the state at a version, as a normal update of inverse operations.
+    Undo {
+        version: Version,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// An ended session goes; what is stored of it, after the retention.
+    Delete {
+        #[serde(default)]
+        reason: Option<String>,
+        /// Admins only: also a session that has not ended, or is frozen.
+        #[serde(default)]
+        force: bool,
+    },
 }
 
 impl Command {
@@ -52,6 +98,29 @@ impl Command {
             Self::AddParticipants { .. } => "add-participants",
             Self::RemoveParticipants { .. } => "remove-participants",
             Self::HandOver { .. } => "hand-over",
+            Self::Verify => "verify",
+            Self::Diff { .. } => "diff",
+            Self::Rehash { .. } => "rehash",
+            Self::Reinitialise { .. } => "reinitialise",
+            Self::Restore { .. } => "restore",
+            Self::NewEpoch { .. } => "new-epoch",
+            Self::Undo { .. } => "undo",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
+    /// Why, as the caller says it.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pause { reason }
+            | Self::End { reason, .. }
+            | Self::Rehash { reason }
+            | Self::Reinitialise { reason }
+            | Self::Restore { reason, .. }
+            | Self::NewEpoch { reason }
+            | Self::Undo { reason, .. }
+            | Self::Delete { reason, .. } => reason.as_deref(),
+            _ => None,
         }
     }
 }
@@ -67,4 +136,59 @@ pub struct CommandDone {
     pub epoch: Epoch,
     /// Server time, milliseconds since the epoch.
     pub timestamp: u64,
+}
+
+/// A command's answer with what it found: of `verify`, `diff` and the repairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported {
+    #[serde(flatten)]
+    pub done: CommandDone,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Report {
+    Verified {
+        /// Where the document stands.
+        document_version: Version,
+        /// The end of the journal, and the hash recomputed there. What is not sound is refused instead, and frozen.
+        version: Version,
+        hash: StateHash,
+    },
+    Differences {
+        version: Version,
+        hash: StateHash,
+        /// In the order of the state. Empty: the states are equal.
+        differences: Vec<Difference>,
+        /// Whether there are more of them.
+        truncated: bool,
+    },
+    Repaired {
+        /// Names the backup of what was replaced.
+        backup: Version,
+        /// Entries of the journal that were applied to what was stored.
+        replayed: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// A JSON Pointer.
+    pub path: String,
+    pub what: What,
+}
+
+/// What the client's state has at the place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// Nothing, where the session has a value.
+    Missing,
+    /// A value, where the session has nothing.
+    Extra,
+    Different,
 }

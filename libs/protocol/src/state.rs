@@ -16,6 +16,9 @@ pub struct StateRequest {
     pub version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<StateHash>,
+    /// The state as it was at this version, as far back as the journal reaches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Version>,
 }
 
 /// The answer to `gameState:requestFull`, with `"success":true` before its fields; the payload of the reply on NATS is the same bytes.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use game_state::{Limits, StateHash, Value};
-use mongodb::bson::{RawArrayBuf, RawDocument, RawDocumentBuf, cstr, doc};
+use mongodb::bson::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 use protocol::SessionId;
 
 use crate::{
@@ -32,6 +32,25 @@ impl Store {
         let replace = replace.replace_one(doc! { "_id": session.as_str() }, &document).upsert(true);
         self.within(OPERATION, replace).await.map(drop)
     }
+}
+
+/// The same, as a command of a transaction.
+pub(crate) fn command(session: &SessionId, state: &Value) -> Result<RawDocumentBuf, StoreError> {
+    let unstorable = |error: mongodb::bson::error::Error| unstorable("note what a session begins with", error);
+    let mut set = RawDocumentBuf::new();
+    set.append(cstr!("entities"), encode(session, state).get("entities").map_err(unstorable)?.unwrap_or(RawBsonRef::Null));
+    let mut change = RawDocumentBuf::new();
+    change.append(cstr!("$set"), set);
+    let mut update = RawDocumentBuf::new();
+    update.append(cstr!("q"), RawDocumentBuf::try_from(doc! { "_id": session.as_str() }).map_err(unstorable)?);
+    update.append(cstr!("u"), change);
+    update.append(cstr!("upsert"), true);
+    let mut updates = RawArrayBuf::new();
+    updates.push(update);
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("update"), collection::BASES);
+    command.append(cstr!("updates"), updates);
+    Ok(command)
 }
 
 fn encode(session: &SessionId, state: &Value) -> RawDocumentBuf {

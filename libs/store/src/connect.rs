@@ -16,6 +16,7 @@ pub(crate) mod collection {
     pub(crate) const JOURNAL: &str = "sessionUpdates";
     pub(crate) const BASES: &str = "sessionBases";
     pub(crate) const BACKUPS: &str = "migrationBackups";
+    pub(crate) const SESSION_BACKUPS: &str = "sessionBackups";
     pub(crate) const CAMPAIGNS: &str = "campaigns";
     /// The kinds of documents that a session's state begins with and is written back to.
     pub(crate) const BACKING: [&str; 4] = ["characters", "actors", "items", "encounters"];

@@ -15,6 +15,7 @@ use protocol::{
 
 pub use append::{BatchError, BatchResult, EntryResult};
 pub use prune::{Pruned, Retention};
+pub(crate) use read::{by_key, range};
 
 use crate::{StoreError, raw::Fields};
 

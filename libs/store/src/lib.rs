@@ -20,7 +20,7 @@ mod load;
 mod migration;
 mod orphans;
 mod raw;
-
+mod repair;
 mod sessions;
 mod snapshot;
 mod transaction;
@@ -35,6 +35,7 @@ pub use error::{Corruption, StoreError};
 pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
 pub use load::{Loaded, Replayed, replay_entry};
 pub use migration::{CampaignSource, OldSession, OldSessions, Replaced, SourceEntity, UnreadableSession};
+pub use repair::{JournalEnd, Remains, Repair, RepairResult};
 pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};
 pub use snapshot::{CommitResult, Inserted, Snapshot, SnapshotResult};
 pub use write_back::{Backing, Change, EntitySync, StoredEntity, WriteBack, entity_hash};

@@ -23,6 +23,8 @@ pub struct Loaded {
     pub document: SessionDocument,
     pub state: GameState,
     pub entries: Vec<JournalEntry>,
+    /// Whether the session was deleted, and only waits for its retention to pass.
+    pub deleted: bool,
 }
 
 /// A session at the end of its journal.
@@ -53,7 +55,10 @@ impl Store {
                 return Err(StoreError::corrupt(Some(id), format!("sessionUpdates {id}"), format!("at version {}: {fault}", head.version)));
             }
             match self.entries_following(&document.head(), id).await? {
-                Ok(entries) => return Ok(Some(Loaded { state: decode_state(&raw, &document)?, document, entries })),
+                Ok(entries) => {
+                    let deleted = raw.get("deletedAt").ok().flatten().is_some();
+                    return Ok(Some(Loaded { state: decode_state(&raw, &document)?, document, entries, deleted }));
+                }
                 Err(fault) => misfit = Some((document.head(), fault)),
             }
         }
@@ -98,7 +103,7 @@ impl SessionHead {
 impl Loaded {
     /// Applies the later entries. Each must give the hash that it carries.
     pub fn replay(self) -> Result<Replayed, StoreError> {
-        let Self { document, mut state, entries } = self;
+        let Self { document, mut state, entries, .. } = self;
         let mut head = document.head();
         for entry in &entries {
             head.hash = replay_entry(&mut state, entry)?;

@@ -1,18 +1,24 @@
 //! Everything that changes a session other than an update: one file per command.
 
+mod audit;
 mod campaign;
 mod create;
+mod delete;
 mod end;
+mod force;
 mod hand_over;
 mod members;
+mod repair;
 mod sync;
 mod turn;
+mod undo;
+mod verify;
 
 use std::sync::Arc;
 
 use protocol::{
     Command, Epoch, ErrorBody, SessionId, SessionSummary,
-    command::CommandDone,
+    command::{CommandDone, Reported},
     event::RelayedEvent,
     session::{CampaignSummary, Member},
 };
@@ -20,16 +26,26 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use store::{JournalEntry, SessionDocument};
 
-use crate::{context::Authority, decide::Head, load::Fault, request::Caller};
+use crate::{
+    append::Failure,
+    context::Authority,
+    decide::{self, Head},
+    load::Fault,
+    request::Caller,
+};
 
 impl Authority {
-    pub(crate) async fn command(
-        self: &Arc<Self>,
-        caller: &Caller,
-        session: &SessionId,
-        command: Command,
-    ) -> Result<CommandDone, ErrorBody> {
-        match command {
+    pub(crate) async fn command(self: &Arc<Self>, caller: &Caller, session: &SessionId, command: Command) -> Result<Reported, ErrorBody> {
+        let audited = audit::record(caller, &command);
+        let reported = self.run(caller, session, command).await?;
+        if let Some(record) = audited {
+            self.audit(session, record, &reported.done).await;
+        }
+        Ok(reported)
+    }
+
+    async fn run(self: &Arc<Self>, caller: &Caller, session: &SessionId, command: Command) -> Result<Reported, ErrorBody> {
+        let done = match command {
             Command::Create(new) => self.create_session(caller, session, new).await,
             Command::Read | Command::Leave => self.read_session(caller, session).await,
             Command::Join => self.join_session(caller, session).await,
@@ -40,7 +56,15 @@ impl Authority {
             Command::AddParticipants { participants } => self.add_participants(caller, session, &participants).await,
             Command::RemoveParticipants { participants } => self.remove_participants(caller, session, &participants).await,
             Command::HandOver { game_master_id } => self.hand_over(caller, session, game_master_id).await,
-        }
+            Command::Undo { version, .. } => self.undo(caller, session, version).await,
+            Command::Delete { force, .. } => self.delete_session(caller, session, force).await,
+            Command::Verify => return self.verify(caller, session).await,
+            Command::Diff { state } => return self.diff(caller, session, &state).await,
+            Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => {
+                return self.repair(caller, session, &command).await;
+            }
+        };
+        done.map(|done| Reported { done, report: None })
     }
 
     /// The head after whatever the journal has by now.
@@ -48,6 +72,7 @@ impl Authority {
         let session = self.cache.session(id, self.clock.now_ms());
         self.in_turn(&session, self.request_deadline(), async |live| {
             self.catch_up(&session, live).await?;
+            decide::exists(id, &live.head).map_err(Failure::Refused)?;
             Ok(live.head.clone())
         })
         .await

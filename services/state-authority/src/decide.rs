@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use game_state::{StateHash, Version};
 use protocol::{
-    Epoch, ErrorBody, Outcome, SessionStatus, UpdateId, UserId,
+    Epoch, ErrorBody, Outcome, SessionId, SessionStatus, UpdateId, UserId,
     update::{EntryKind, UpdateAccepted},
 };
 use store::JournalEntry;
@@ -22,6 +22,8 @@ pub struct Head {
     /// Why the session takes no updates until it is repaired.
     pub frozen: Option<Arc<str>>,
     pub game_master: UserId,
+    /// For everyone it is as if there were no such session.
+    pub deleted: bool,
     /// Server time of `version`, milliseconds since the epoch.
     pub at: u64,
 }
@@ -47,6 +49,7 @@ impl Head {
         match entry.kind {
             EntryKind::Freeze => self.frozen = Some(self.frozen.take().unwrap_or_else(|| "a fault was found in what is stored".into())),
             EntryKind::Repair => self.frozen = None,
+            EntryKind::Deleted => self.deleted = true,
             _ => {}
         }
     }
@@ -96,6 +99,11 @@ pub fn accepted(entry: &JournalEntry) -> UpdateAccepted {
         timestamp: entry.at,
         trace_id: None,
     }
+}
+
+/// Of a deleted session nobody hears any more.
+pub fn exists(session: &SessionId, head: &Head) -> Result<(), ErrorBody> {
+    if head.deleted { Err(not_applied(ErrorBody::session_not_found(session))) } else { Ok(()) }
 }
 
 /// Whether the head takes the update: permission, frozen or status, epoch, base, in this order.

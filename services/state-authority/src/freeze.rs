@@ -81,7 +81,7 @@ impl Authority {
     }
 }
 
-fn freeze_after(last: &JournalEntry, by: &InstanceId, now_ms: u64) -> JournalEntry {
+pub(crate) fn freeze_after(last: &JournalEntry, by: &InstanceId, now_ms: u64) -> JournalEntry {
     JournalEntry {
         version: last.version.next(),
         kind: EntryKind::Freeze,

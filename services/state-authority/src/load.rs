@@ -126,6 +126,7 @@ impl Authority {
             Err(error) => return Err(self.judge(session, error).await),
         };
         let document = loaded.document.head();
+        let marked_deleted = loaded.deleted;
         let mut head = Head {
             epoch: document.epoch,
             version: document.version,
@@ -133,6 +134,7 @@ impl Authority {
             status: document.status,
             frozen: document.frozen.map(Into::into),
             game_master: document.game_master_id,
+            deleted: loaded.deleted,
             at: document.last_state_update,
         };
         loaded.entries.iter().for_each(|entry| head.follow(entry));
@@ -141,6 +143,9 @@ impl Authority {
             Err(error) => return Err(self.judge(session, error).await),
         };
         head.hash = replayed.head.hash;
+        if head.deleted && !marked_deleted {
+            self.store.set_deleted(&session.id, head.at).await.map_err(Fault::Store)?;
+        }
         let mut live = Live {
             id: session.id.clone(),
             head,

@@ -25,7 +25,7 @@ impl Authority {
                 () = self.lifecycle.soft().cancelled() => return,
             }
             let walked = tokio::select! {
-                walked = self.prune_all() => walked,
+                walked = async { self.prune_all().await?; self.purge_deleted().await } => walked,
                 () = self.lifecycle.soft().cancelled() => return,
             };
             if let Err(error) = walked {
@@ -44,6 +44,22 @@ impl Authority {
             for session in page.into_iter().filter(|session| session.frozen.is_none()) {
                 self.prune_session(&session.id).await?;
                 tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// What is stored of deleted sessions goes once their retention has passed.
+    async fn purge_deleted(&self) -> Result<(), StoreError> {
+        let before = self.clock.now_ms().saturating_sub(self.config.prune.retention_ms);
+        loop {
+            let page = self.store.sessions_deleted_before(before, PAGE).await?;
+            for id in &page {
+                self.store.purge(id).await?;
+                tracing::info!(session = %id, "a deleted session is purged");
+                tokio::time::sleep(PAUSE).await;
+            }
+            if page.len() < PAGE as usize {
+                return Ok(());
             }
         }
     }

@@ -40,16 +40,21 @@ impl Authority {
             Err(error) => Err(error),
         };
         self.metrics.scrubbed.inc();
-        let Err(StoreError::Corrupt(corruption)) = verified else { return };
-        let reason = corruption.to_string();
+        if let Err(StoreError::Corrupt(corruption)) = verified {
+            self.freeze_found(session, "scrub", &corruption.to_string()).await;
+        }
+    }
+
+    /// Freezes a session for a fault found beside whatever is cached of it.
+    pub(crate) async fn freeze_found(self: &Arc<Self>, session: &Arc<Session>, found_by: &'static str, reason: &str) {
         let frozen = self
             .in_turn(session, self.request_deadline(), async |live| {
-                self.freeze_live(session, live, "scrub", &reason).await;
+                self.freeze_live(session, live, found_by, reason).await;
                 Ok(())
             })
             .await;
         if frozen.is_err() {
-            self.freeze(session, "scrub", &reason).await;
+            self.freeze(session, found_by, reason).await;
         }
     }
 }

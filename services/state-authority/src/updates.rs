@@ -60,7 +60,8 @@ impl Authority {
                 }
                 fresh = true;
             }
-            let decided = decide::admit(&live.head, claim)
+            let decided = decide::exists(&live.id, &live.head)
+                .and_then(|()| decide::admit(&live.head, claim))
                 .and_then(|()| live.state.apply(operations, &self.config.limits).map_err(ErrorBody::from))
                 .map(|applied| (self.update_entry(live, claim, &applied), applied));
             let (entry, applied) = match decided {

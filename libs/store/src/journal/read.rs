@@ -64,6 +64,27 @@ impl Store {
         .collect()
     }
 
+    /// Entries from a version downwards, above another, at most `limit`.
+    pub async fn entries_down(
+        &self,
+        session: &SessionId,
+        from: Version,
+        above: Version,
+        limit: u32,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
+        if above >= from {
+            return Ok(Vec::new());
+        }
+        self.within("read entries downwards", async {
+            let find = self.journal().find(range(session, above.next(), from)).sort(doc! { "_id": -1 }).hint(by_key());
+            find.limit(limit.into()).await?.try_collect::<Vec<_>>().await
+        })
+        .await?
+        .iter()
+        .map(|document| JournalEntry::decode(document))
+        .collect()
+    }
+
     /// The newest entry of a session.
     pub async fn last_entry(&self, session: &SessionId) -> Result<Option<JournalEntry>, StoreError> {
         self.end_of_range("read the last entry", session, -1).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use game_state::{GameState, Version};
 use protocol::{CampaignId, Epoch, ErrorBody, SessionId, SessionStatus, command::CommandDone, session::NewSession};
 use service_kit::random_id;
-use store::{CampaignDocument, Inserted, SessionDocument, SyncMark};
+use store::{AuditRecord, CampaignDocument, Inserted, SessionDocument, SyncMark};
 
 use crate::{context::Authority, decide::Head, load::Fault, request::Caller};
 
@@ -53,7 +53,7 @@ impl Authority {
             open_for: Some(new.campaign_id),
             // The documents are what the state was made of.
             sync: Some(SyncMark { epoch, version: Version::ZERO, at: now, error: None }),
-            audit: Vec::new(),
+            audit: vec![AuditRecord { at: now, by: caller.user.clone(), action: "create".to_owned(), reason: None }],
         };
         match self.store.insert_session(&document, &state.canonical()).await.map_err(Fault::Store)? {
             Inserted::Inserted => {
@@ -65,6 +65,7 @@ impl Authority {
                     status: document.status,
                     frozen: None,
                     game_master: game_master_id,
+                    deleted: false,
                     at: now,
                 };
                 self.done(document, &head, None).await

@@ -10,7 +10,10 @@ use protocol::{
     update::EntryKind,
 };
 
-use super::turn::{Turn, wrong_status};
+use super::{
+    force::is_frozen,
+    turn::{Turn, wrong_status},
+};
 use crate::{context::Authority, request::Caller};
 
 /// How often the journal is asked whether the session has ended: another instance may have taken the sync-worker's word.
@@ -23,12 +26,15 @@ impl Authority {
             return Err(ErrorBody::permission("NOT_ADMIN", "only an admin may end a session without its backing documents").path("force"));
         }
         let deadline = self.request_deadline();
-        let (head, ending) = self
-            .append_turn(caller, id, |head| match head.status {
-                SessionStatus::Ended => Ok(Turn::There),
-                _ => Ok(Turn::To(EntryKind::Ending, SessionStatus::Ending)),
-            })
-            .await?;
+        let ending = self.append_turn(caller, id, |head| match head.status {
+            SessionStatus::Ended => Ok(Turn::There),
+            _ => Ok(Turn::To(EntryKind::Ending, SessionStatus::Ending)),
+        });
+        let (head, ending) = match ending.await {
+            // A frozen session has no other way out than repair: its campaign is not kept waiting for that.
+            Err(refusal) if force && is_frozen(&refusal) => return self.force_entry(caller, id, EntryKind::Ended).await,
+            ending => ending?,
+        };
         let Some(ending) = ending else { return self.done_now(id, &head, None).await };
         if force {
             let (head, ended) = self

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Epoch, ErrorBody, SessionId, SessionStatus, command::CommandDone, update::EntryKind};
+use protocol::{Epoch, ErrorBody, ErrorCode, SessionId, SessionStatus, command::CommandDone, update::EntryKind};
 use service_kit::random_id;
 use store::{BatchError, CommitResult, JournalEntry};
 use tokio::time::Instant;
@@ -152,10 +152,16 @@ impl Authority {
 
 /// What changes a session is for its game master, and not for a frozen session.
 pub(super) fn may_lead(caller: &Caller, head: &Head) -> Result<(), ErrorBody> {
-    if !caller.leads(&head.game_master) {
-        return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the game master may do this"));
+    only_leads(caller, head)?;
+    if head.deleted {
+        return Err(ErrorBody::new(ErrorCode::SessionNotFound, "SESSION_NOT_FOUND", "the session is deleted"));
     }
     head.frozen.as_ref().map_or(Ok(()), |reason| Err(decide::frozen(reason)))
+}
+
+pub(super) fn only_leads(caller: &Caller, head: &Head) -> Result<(), ErrorBody> {
+    let leads = caller.leads(&head.game_master);
+    if leads { Ok(()) } else { Err(ErrorBody::permission("NOT_GAME_MASTER", "only the game master may do this")) }
 }
 
 pub(super) fn wrong_status(head: &Head, what: &str) -> ErrorBody {

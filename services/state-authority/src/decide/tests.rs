@@ -20,6 +20,7 @@ fn head(status: SessionStatus, frozen: bool) -> Head {
         status,
         frozen: frozen.then(|| "edited".into()),
         game_master: "gm".parse().unwrap(),
+        deleted: false,
         at: 50,
     }
 }

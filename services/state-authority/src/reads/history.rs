@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use store::JournalEntry;
 use tokio::time::Instant;
 
-use crate::{context::Authority, load::Fault, request::Caller};
+use crate::{append::Failure, context::Authority, decide, load::Fault, request::Caller};
 
 /// Entries in one answer, whatever the caller asks for.
 const MOST_ENTRIES: u32 = 2_000;
@@ -30,6 +30,7 @@ impl Authority {
         let head = self
             .in_turn(&session, deadline, async |live| {
                 self.catch_up(&session, live).await?;
+                decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 Ok(live.head.clone())
             })
             .await?;
@@ -80,7 +81,7 @@ fn readable_entry(entry: JournalEntry, with_previous: bool) -> Result<HistoryEnt
     let raw = |text: String| {
         RawValue::from_string(text).map_err(|error| {
             tracing::error!(session = %entry.session, version = %entry.version, %error, "an entry of the journal is not JSON");
-            crate::decide::frozen("an entry of the journal cannot be read")
+            decide::frozen("an entry of the journal cannot be read")
         })
     };
     let previous = entry.previous.filter(|_| with_previous).map(raw).transpose()?;

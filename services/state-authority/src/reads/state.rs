@@ -11,7 +11,12 @@ use protocol::{
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::{context::Authority, decide::Head, request::Caller};
+use crate::{
+    append::Failure,
+    context::Authority,
+    decide::{self, Head},
+    request::Caller,
+};
 
 pub struct StateAnswer {
     pub headers: Headers,
@@ -31,12 +36,17 @@ impl Authority {
         let (head, state) = self
             .in_turn(&session, deadline, async |live| {
                 self.catch_up(&session, live).await?;
+                decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 Ok((live.head.clone(), live.state.canonical()))
             })
             .await?;
         if let Some(caller) = caller {
             self.readable(caller, id, Some(&head.game_master)).await?;
         }
+        let (head, state) = match request.at {
+            Some(version) if version != head.version => self.past(id, &head, &state, version).await?,
+            _ => (head, state),
+        };
         let headers = Headers::new()
             .with(name::EPOCH, head.epoch.as_str())
             .with(name::VERSION, head.version.to_string())

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers of tests are no tests to clippy")]
 
 mod commands;
+mod deleting;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod faults;
 mod integrity;
 mod reads;
+mod repairs;
 mod snapshots;
 mod stream;
 mod support;
+mod undoing;
 mod updates;

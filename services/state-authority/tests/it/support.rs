@@ -149,6 +149,23 @@ impl World {
         self.ask(self.bus.subjects().session_command(&self.session), who, &command).await
     }
 
+    /// A command whose answer reports what it found.
+    pub(crate) async fn reported(&self, who: &Identity, command: Value) -> Result<Value, ErrorBody> {
+        self.ask(self.bus.subjects().session_command(&self.session), who, &command).await
+    }
+
+    /// What the session's audit says: who, what, why.
+    pub(crate) async fn audited(&self) -> Vec<(String, String, Value)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let document = self.document().await;
+        document["audit"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|note| (text(&note["by"]), text(&note["action"]), note["reason"].clone()))
+            .collect()
+    }
+
     /// An update of the GM: sets the first character's hit points.
     pub(crate) async fn hit(&self, id: &str, base: u64, points: i64) -> Result<UpdateAccepted, ErrorBody> {
         self.update(&gm(), id, base, json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": points}])).await

@@ -1,0 +1,82 @@
+//! Undo: back to the state at a version, by an update like any other, made of the opposites of what came after.
+
+use std::sync::Arc;
+
+use game_state::{Operation, Operations, Version};
+use protocol::{ErrorBody, SessionId, command::CommandDone, update::EntryKind};
+use store::JournalEntry;
+
+use crate::{
+    append::{Appended, Failure},
+    context::Authority,
+    decide::{self, Claim},
+    request::Caller,
+    session::Live,
+};
+
+impl Authority {
+    pub(super) async fn undo(self: &Arc<Self>, caller: &Caller, id: &SessionId, to: Version) -> Result<CommandDone, ErrorBody> {
+        let deadline = self.request_deadline();
+        let session = self.cache.session(id, self.clock.now_ms());
+        let (head, entry) = self
+            .in_turn(&session, deadline, async |live| {
+                loop {
+                    self.catch_up(&session, live).await?;
+                    let (operations, hash) = self.opposites(caller, live, to).await.map_err(Failure::Refused)?;
+                    if operations.is_empty() || hash == Some(live.head.hash) {
+                        return Ok((live.head.clone(), None));
+                    }
+                    let applied =
+                        live.state.apply(&operations, &self.config.limits).map_err(|rejection| Failure::Refused(rejection.into()))?;
+                    if hash.is_some_and(|hash| hash != applied.hash) {
+                        live.state.put_back(applied.undo);
+                        tracing::error!(session = %id, version = %to, "undoing does not lead to the hash that was there");
+                        let refusal = ErrorBody::validation("HISTORY_BROKEN", format!("the journal does not lead back to version {to}"));
+                        return Err(Failure::Refused(refusal));
+                    }
+                    let entry = JournalEntry {
+                        operations: applied.resolved.to_json(),
+                        previous: Some(game_state::previous_to_json(&applied.previous)),
+                        hash_after: Some(applied.hash),
+                        digest: operations.digest().to_string(),
+                        ..self.entry(live, EntryKind::Update, caller)
+                    };
+                    match self.append(&session, live, entry, None, deadline).await {
+                        Ok(Appended::Committed(entry)) => return Ok((live.head.clone(), Some(entry))),
+                        Ok(Appended::Lost) => live.state.put_back(applied.undo),
+                        Err(failure) => {
+                            live.state.put_back(applied.undo);
+                            return Err(failure);
+                        }
+                    }
+                }
+            })
+            .await?;
+        self.done_now(id, &head, entry.as_deref()).await
+    }
+
+    /// What takes the state back to `to`, as far as one update may hold it, and the hash that it leads to.
+    async fn opposites(&self, caller: &Caller, live: &Live, to: Version) -> Result<(Operations, Option<game_state::StateHash>), ErrorBody> {
+        decide::exists(&live.id, &live.head)?;
+        let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
+        decide::admit(&live.head, &claim)?;
+        self.check_reach(&live.id, &live.head, to).await?;
+        let (most, mut operations) = (self.config.limits.operations, Vec::<Operation>::new());
+        let hash = self.walk_back(&live.id, live.head.version, to, |inverse| {
+            operations.extend(inverse.iter().cloned());
+            if operations.len() > most { Err(too_much(to, "operations", most, operations.len())) } else { Ok(()) }
+        });
+        let hash = hash.await?;
+        let operations: Operations = operations.into_iter().collect();
+        let (bytes, most_bytes) = (operations.to_json().len(), protocol::Limits::default().frame_bytes);
+        if bytes > most_bytes {
+            return Err(too_much(to, "bytes of operations", most_bytes, bytes));
+        }
+        Ok((operations, hash))
+    }
+}
+
+fn too_much(to: Version, what: &str, limit: usize, actual: usize) -> ErrorBody {
+    let text = format!("undoing to version {to} takes more {what} than an update may have: use restore");
+    ErrorBody::validation("UNDO_TOO_LARGE", text).path("version").limit(limit as u64, actual as u64)
+}
