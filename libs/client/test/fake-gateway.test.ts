@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Connection, type StateUpdate } from "../src/index.ts";
+import { FakeGateway } from "../src/testing/index.ts";
+
+let gateway: FakeGateway;
+let connection: Connection;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  gateway = new FakeGateway({ participantIds: ["ana"], history: 2 });
+  connection = new Connection({ transport: gateway.transport, token: () => "gm" });
+  connection.start();
+  await vi.advanceTimersByTimeAsync(10);
+});
+
+afterEach(async () => {
+  connection.stop();
+  await vi.advanceTimersByTimeAsync(10);
+  vi.useRealTimers();
+});
+
+async function ask(event: string, data: unknown): Promise<object> {
+  const answer = connection.request<object>(event, data);
+  await vi.advanceTimersByTimeAsync(10);
+  return answer;
+}
+
+const update = (id: string, version: string, value = 1): StateUpdate => ({
+  id,
+  sessionId: "session-1",
+  version,
+  operations: [{ path: "pluginData.x", operation: "set", value }],
+  timestamp: 0,
+  source: "gm",
+});
+
+describe("the fake gateway", () => {
+  it("answers a re-send with its first result, and refuses another update under the same id", async () => {
+    const first = await ask("gameState:update", update("u1", "0"));
+    expect(first).toMatchObject({ success: true, newVersion: "1" });
+    await ask("gameState:update", update("u2", "1"));
+    expect(await ask("gameState:update", update("u1", "0"))).toEqual(first);
+    expect(await ask("gameState:update", update("u1", "0", 2))).toMatchObject({ error: { details: { reason: "ID_REUSED" } } });
+    expect(gateway.session.version).toBe("2");
+  });
+
+  it("answers a stale base with the head, and what cannot be applied with its reason", async () => {
+    gateway.change([{ path: "pluginData.y", operation: "set", value: 1 }]);
+    expect(await ask("gameState:update", update("u1", "0"))).toMatchObject({ error: { code: "VERSION_CONFLICT", currentVersion: "1" } });
+    const bad = { ...update("u1", "1"), operations: [{ path: "items.4", operation: "unset" as const }] };
+    expect(await ask("gameState:update", bad)).toMatchObject({ error: { code: "VALIDATION_ERROR", details: { reason: "INDEX_OUT_OF_RANGE" } } });
+    gateway.change([], { kind: "pause", status: "paused" });
+    expect(await ask("gameState:update", update("u1", "2"))).toMatchObject({ error: { details: { reason: "SESSION_PAUSED" } } });
+  });
+
+  it("tells what is missed, or everything when that is too much or of another epoch", async () => {
+    const { gameStateHash: hash, epoch } = gateway.session.state({});
+    const held = { sessionId: "session-1", version: "0", hash, epoch };
+    expect(await ask("gameState:requestFull", held)).toMatchObject({ notModified: true });
+    for (let index = 0; index < 2; index++) gateway.change([{ path: "pluginData.y", operation: "inc", value: 1 }]);
+    expect(await ask("gameState:requestFull", held)).toMatchObject({ updates: [{ newVersion: "1" }, { newVersion: "2" }] });
+    gateway.change([{ path: "pluginData.y", operation: "inc", value: 1 }]);
+    expect(await ask("gameState:requestFull", held)).toHaveProperty("gameState");
+    gateway.session.newEpoch();
+    expect(await ask("gameState:requestFull", { ...held, version: "3", hash: gateway.session.game.hash() })).toHaveProperty("gameState");
+  });
+
+  it("lets only members in, and only the game master update", async () => {
+    expect(await ask("gameSession:join", "other")).toMatchObject({ error: { code: "SESSION_NOT_FOUND" } });
+    const player = new Connection({ transport: gateway.transport, token: () => "ana" });
+    const stranger = new Connection({ transport: gateway.transport, token: () => "eve" });
+    player.start();
+    stranger.start();
+    await vi.advanceTimersByTimeAsync(10);
+    const answers = Promise.all([
+      player.request("gameSession:join", "session-1"),
+      player.request("gameState:update", update("u", "0")),
+      stranger.request("gameSession:join", "session-1"),
+    ]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(await answers).toMatchObject([{ success: true }, { error: { code: "PERMISSION_DENIED" } }, { error: { code: "PERMISSION_DENIED" } }]);
+    expect(gateway.present).toEqual(["ana"]);
+    player.stop();
+    stranger.stop();
+  });
+});
