@@ -41,6 +41,7 @@ export class FakeSession {
   readonly journal: Committed[] = [];
   private readonly history: number;
   private first = 0;
+  private firstHash: string;
   private epochs = 1;
 
   constructor({ sessionId = "session-1", gameMasterId = "gm", participantIds = [], gameState = {}, history = 50 }: FakeSessionOptions = {}) {
@@ -49,6 +50,7 @@ export class FakeSession {
     this.participantIds = [...participantIds];
     this.game = GameState.from({ ...emptyState(), ...gameState });
     this.history = history;
+    this.firstHash = this.game.hash();
   }
 
   get version(): string {
@@ -103,6 +105,7 @@ export class FakeSession {
   /** As after a repair: what was before cannot be caught up from. */
   newEpoch(): void {
     this.first = Number(this.version);
+    this.firstHash = this.game.hash();
     this.journal.length = 0;
     this.epoch = `epoch-${++this.epochs}`;
   }
@@ -140,7 +143,8 @@ export class FakeSession {
   }
 
   private hashAt(version: string): string | null | undefined {
-    return version === this.version ? this.game.hash() : this.journal[Number(version) - this.first - 1]?.broadcast.expectedHash;
+    const index = Number(version) - this.first - 1;
+    return index === -1 ? this.firstHash : this.journal[index]?.broadcast.expectedHash;
   }
 
   private conflict(): Refused {
