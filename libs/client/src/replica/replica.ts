@@ -119,6 +119,14 @@ export class Replica {
     return this.queue.add(change, options);
   }
 
+  /** A copy of what is held, without what is painted over it, to begin with another time. */
+  snapshot(): KeptState | undefined {
+    const { game, at } = this;
+    if (game === undefined || at === undefined) return undefined;
+    const { epoch, version, hash, timestamp } = at;
+    return { gameState: this.under(() => structuredClone(this.raw(game.root))), epoch, version, hash, timestamp };
+  }
+
   /**
    * Computes the hash of what is held from scratch, off the main thread if it is large, and asks for the head.
    * For a page that comes back after it was hidden. Answers whether what was held had its hash.
