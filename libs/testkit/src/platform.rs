@@ -37,6 +37,8 @@ pub struct PlatformOptions {
     /// Addresses by which services reach the servers, such as a proxy's; the servers' own where absent.
     pub nats_url: Option<String>,
     pub mongo_uri: Option<String>,
+    /// Lines to add to the configuration of nats-server.
+    pub nats_configuration: String,
     /// The directory of built service programs. Absent: STATEWARD_BIN_DIR, else they are built now.
     pub programs: Option<PathBuf>,
     pub database: String,
@@ -57,6 +59,7 @@ impl Default for PlatformOptions {
             output: |_| Output::Nowhere,
             nats_url: None,
             mongo_uri: None,
+            nats_configuration: String::new(),
             programs: None,
             database: format!("test_{}", random_name()),
         }
@@ -96,7 +99,12 @@ impl Platform {
         let mut ports = Ports { next: options.port_base };
         let gateway_ports = (0..options.gateways).map(|_| ports.take()).collect::<anyhow::Result<Vec<_>>>()?;
         let below = |name: &str| options.data.as_ref().map(|data| data.join(name));
-        let nats = NatsOptions { port: ports.fixed(), data: below("nats"), output: (options.output)("nats"), ..NatsOptions::default() };
+        let nats = NatsOptions {
+            port: ports.fixed(),
+            data: below("nats"),
+            configuration: options.nats_configuration.clone(),
+            output: (options.output)("nats"),
+        };
         let mongo =
             MongoOptions { port: ports.fixed(), data: below("mongo"), output: (options.output)("mongod"), ..MongoOptions::default() };
         let (nats, mongo) = tokio::try_join!(NatsServer::start_with(nats), Mongo::start_with(mongo))?;
