@@ -42,6 +42,27 @@ fn a_large_array_is_counted_in_bson() {
     assert_eq!(check(&mut large), before);
 }
 
+/// An element's key in BSON is its index in decimal: one more digit from 10 and from 100 on.
+#[test]
+fn an_array_whose_indexes_gain_or_lose_a_digit_is_counted_in_bson() {
+    for length in [8, 9, 10, 11, 98, 99, 100, 101] {
+        let list: Vec<usize> = (0..length).collect();
+        let mut state = with_plugin_data(&serde_json::json!({ "list": list }).to_string());
+        let before = check(&mut state);
+        for operation in [
+            r#"[{"path":"pluginData.list","operation":"push","value":7}]"#,
+            r#"[{"path":"pluginData.list","operation":"push","value":7,"index":0}]"#,
+            r#"[{"path":"pluginData.list.0","operation":"unset"}]"#,
+            r#"[{"path":"pluginData.list","operation":"pull","value":3}]"#,
+        ] {
+            let applied = state.apply(&operations(operation), &Limits::default()).unwrap();
+            check(&mut state);
+            state.put_back(applied.undo);
+            assert_eq!(check(&mut state), before, "{operation} on {length} elements");
+        }
+    }
+}
+
 #[test]
 fn a_state_over_a_lowered_limit_can_shrink_but_not_grow() {
     let mut large = with_plugin_data(r#"{"a":"0123456789","b":1}"#);
