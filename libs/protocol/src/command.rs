@@ -74,6 +74,17 @@ pub enum Command {
         #[serde(default)]
         reason: Option<String>,
     },
+    /// For admins: how the session is kept. What is absent stays as it is.
+    Mode {
+        /// Writes to the document only the places that were touched, instead of the whole state.
+        #[serde(default)]
+        direct: Option<bool>,
+        /// Leaves hashes out of entries, acks and broadcasts. Snapshots still carry the true one.
+        #[serde(default)]
+        skip_hashes: Option<bool>,
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// An ended session goes; what is stored of it, after the retention.
     Delete {
         #[serde(default)]
@@ -105,6 +116,7 @@ impl Command {
             Self::Restore { .. } => "restore",
             Self::NewEpoch { .. } => "new-epoch",
             Self::Undo { .. } => "undo",
+            Self::Mode { .. } => "mode",
             Self::Delete { .. } => "delete",
         }
     }
@@ -119,6 +131,7 @@ impl Command {
             | Self::Restore { reason, .. }
             | Self::NewEpoch { reason }
             | Self::Undo { reason, .. }
+            | Self::Mode { reason, .. }
             | Self::Delete { reason, .. } => reason.as_deref(),
             _ => None,
         }
@@ -166,6 +179,8 @@ pub enum Report {
         /// Whether there are more of them.
         truncated: bool,
     },
+    /// How the session is kept from now on.
+    Mode { direct: bool, skip_hashes: bool },
     Repaired {
         /// Names the backup of what was replaced.
         backup: Version,

@@ -11,7 +11,7 @@ mod write;
 
 pub(crate) use foreign::foreign_value;
 pub(crate) use read::{Unreadable, value};
-pub(crate) use write::{append_json, append_value};
+pub(crate) use write::{Unstorable, append_json, append_value};
 
 /// Up to here doubles keep every integer apart.
 const EXACT: f64 = 9_007_199_254_740_992.0;

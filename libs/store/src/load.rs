@@ -9,6 +9,7 @@ use crate::{
     chain::{self, Link},
     connect::within,
     convert,
+    modes::Modes,
 };
 
 /// Entries read at once.
@@ -23,6 +24,7 @@ pub struct Loaded {
     pub document: SessionDocument,
     pub state: GameState,
     pub entries: Vec<JournalEntry>,
+    pub modes: Modes,
     /// Whether the session was deleted, and only waits for its retention to pass.
     pub deleted: bool,
 }
@@ -57,7 +59,8 @@ impl Store {
             match self.entries_following(&document.head(), id).await? {
                 Ok(entries) => {
                     let deleted = raw.get("deletedAt").ok().flatten().is_some();
-                    return Ok(Some(Loaded { state: decode_state(&raw, &document)?, document, entries, deleted }));
+                    let modes = Modes::of(&raw);
+                    return Ok(Some(Loaded { state: decode_state(&raw, &document)?, document, entries, modes, deleted }));
                 }
                 Err(fault) => misfit = Some((document.head(), fault)),
             }

@@ -9,6 +9,7 @@ use crate::{
     connect::{collection, within},
     convert,
     error::DUPLICATE_KEY,
+    modes::{self, PlaceChange},
     transaction::{Transaction, Uncommitted, is_duplicate_key},
 };
 
@@ -85,8 +86,17 @@ impl Store {
 
     /// Brings the document up to a later version. Repeating it is safe: it then misses, and finds itself written.
     pub async fn write_snapshot(&self, snapshot: &Snapshot<'_>) -> Result<SnapshotResult, StoreError> {
+        self.write_state(snapshot, None).await
+    }
+
+    /// As [`Store::write_snapshot`], with these places of the state written, and the rest of it left as it stands.
+    pub async fn write_places(&self, snapshot: &Snapshot<'_>, places: &[PlaceChange]) -> Result<SnapshotResult, StoreError> {
+        self.write_state(snapshot, Some(places)).await
+    }
+
+    async fn write_state(&self, snapshot: &Snapshot<'_>, places: Option<&[PlaceChange]>) -> Result<SnapshotResult, StoreError> {
         const OPERATION: &str = "write a snapshot";
-        let mut command = update_command(snapshot)?;
+        let mut command = update_command(snapshot, places)?;
         let mut concern = RawDocumentBuf::new();
         concern.append(cstr!("w"), "majority");
         concern.append(cstr!("j"), true);
@@ -121,7 +131,7 @@ impl Store {
             Err(error) if is_duplicate_key(&error) => return Ok(CommitResult::Duplicate),
             Err(error) => return Err(BatchError::Refused(error)),
         }
-        let update = update_command(snapshot).map_err(BatchError::Refused)?;
+        let update = update_command(snapshot, None).map_err(BatchError::Refused)?;
         let answer = transaction.write("write a snapshot", update).await.map_err(BatchError::Refused)?;
         if !answer.get_i32("n").is_ok_and(|n| n == 1) {
             // Takes the entry back. The next try writes the same key.
@@ -137,7 +147,7 @@ impl Store {
 }
 
 /// The state goes from canonical text to the command's bytes as one value under one fixed key.
-fn update_command(snapshot: &Snapshot<'_>) -> Result<RawDocumentBuf, StoreError> {
+fn update_command(snapshot: &Snapshot<'_>, places: Option<&[PlaceChange]>) -> Result<RawDocumentBuf, StoreError> {
     let unstorable = |error: String| StoreError::Driver { operation: "write a snapshot", code: None, message: error };
     let filter = doc! {
         "_id": snapshot.id.as_str(),
@@ -156,12 +166,18 @@ fn update_command(snapshot: &Snapshot<'_>) -> Result<RawDocumentBuf, StoreError>
         set.append(cstr!("epoch"), epoch.as_str());
         set.append(cstr!("epochVersion"), snapshot.to.to_string());
     }
-    let set = convert::append_json(set, "gameState", &snapshot.state.to_vec()).map_err(|error| unstorable(error.to_string()))?;
+    let mut unset = RawDocumentBuf::new();
+    if snapshot.status == SessionStatus::Ended {
+        unset.append(cstr!("openFor"), 1);
+    }
+    let written = match places {
+        Some(places) => modes::append_places(set, unset, places),
+        None => convert::append_json(set, "gameState", &snapshot.state.to_vec()).map(|set| (set, unset)),
+    };
+    let (set, unset) = written.map_err(|error| unstorable(error.to_string()))?;
     let mut change = RawDocumentBuf::new();
     change.append(cstr!("$set"), set);
-    if snapshot.status == SessionStatus::Ended {
-        let mut unset = RawDocumentBuf::new();
-        unset.append(cstr!("openFor"), 1);
+    if !unset.is_empty() {
         change.append(cstr!("$unset"), unset);
     }
     let mut update = RawDocumentBuf::new();

@@ -52,6 +52,8 @@ impl From<StoreError> for Failure {
 impl Authority {
     /// The entry that would follow the head and change nothing but what the caller of this fills in.
     pub(crate) fn entry(&self, live: &Live, kind: EntryKind, caller: &Caller) -> JournalEntry {
+        // Where a session changes how it is kept, the chain is anchored by the true hash.
+        let carried = (!live.modes.skip_hashes || kind == EntryKind::Mode).then_some(live.head.hash);
         JournalEntry {
             session: live.id.clone(),
             version: live.head.version.next(),
@@ -62,8 +64,8 @@ impl Authority {
             digest: String::new(),
             operations: "[]".to_owned(),
             previous: None,
-            hash_before: Some(live.head.hash),
-            hash_after: Some(live.head.hash),
+            hash_before: carried,
+            hash_after: carried,
             author: caller.user.clone(),
             source: updates::source(caller),
             by: self.instance.clone(),
@@ -98,6 +100,7 @@ impl Authority {
             Outcome::Committed(entry) => {
                 fail_points::reach(fail_points::AFTER_COMMIT_BEFORE_PUBLISH);
                 live.advance(&entry, self.clock.instant());
+                live.true_hash(&entry);
                 self.publish(session, Outgoing { entry: Arc::clone(&entry), origin });
                 self.snapshot_becomes_due(session, live);
                 Ok(Appended::Committed(entry))

@@ -8,6 +8,7 @@ mod end;
 mod force;
 mod hand_over;
 mod members;
+mod mode;
 mod repair;
 mod sync;
 mod turn;
@@ -58,6 +59,7 @@ impl Authority {
             Command::HandOver { game_master_id } => self.hand_over(caller, session, game_master_id).await,
             Command::Undo { version, .. } => self.undo(caller, session, version).await,
             Command::Delete { force, .. } => self.delete_session(caller, session, force).await,
+            Command::Mode { direct, skip_hashes, .. } => return self.set_mode(caller, session, direct, skip_hashes).await,
             Command::Verify => return self.verify(caller, session).await,
             Command::Diff { state } => return self.diff(caller, session, &state).await,
             Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => {

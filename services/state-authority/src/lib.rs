@@ -48,6 +48,7 @@ pub mod service;
 pub mod session;
 pub mod snapshot;
 pub mod sweep;
+pub mod touched;
 pub mod updates;
 
 pub use config::Config;

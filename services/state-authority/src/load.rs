@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::ErrorBody;
+use protocol::{ErrorBody, update::EntryKind};
 use store::StoreError;
 use tokio::time::Instant;
 
@@ -12,6 +12,7 @@ use crate::{
     context::Authority,
     decide::{self, Head},
     session::{Document, Live, Session, Turn},
+    touched::Touched,
 };
 
 /// Entries read from the journal at once.
@@ -102,12 +103,18 @@ impl Authority {
             let last = page.len() < PAGE as usize;
             self.metrics.caught_up.inc_by(page.len() as u64);
             for entry in &page {
+                if entry.kind == EntryKind::Mode {
+                    // What it changed stands in the document.
+                    *live = self.load(session).await?;
+                    return Ok(());
+                }
                 let follows = live.head.is_followed_by(entry) && store::replay_entry(&mut live.state, entry).is_ok();
                 if !follows {
                     *live = self.load(session).await?;
                     return Ok(());
                 }
                 live.advance(entry, self.clock.instant());
+                live.true_hash(entry);
             }
             live.confirmed_at = self.clock.instant();
             if last {
@@ -137,7 +144,13 @@ impl Authority {
             deleted: loaded.deleted,
             at: document.last_state_update,
         };
-        loaded.entries.iter().for_each(|entry| head.follow(entry));
+        let (modes, mut touched) = (loaded.modes, Touched::since(document.version));
+        for entry in &loaded.entries {
+            head.follow(entry);
+            if modes.direct {
+                touched.note(entry);
+            }
+        }
         let replayed = match loaded.replay() {
             Ok(replayed) => replayed,
             Err(error) => return Err(self.judge(session, error).await),
@@ -151,6 +164,8 @@ impl Authority {
             head,
             state: replayed.state,
             confirmed_at: self.clock.instant(),
+            modes,
+            touched,
             document: Document { version: document.version, hash: document.hash },
             behind_since: None,
         };

@@ -23,7 +23,7 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Mode {
-    /// `full`: the whole state. `through`: with the entry, in one transaction.
+    /// `full`: the whole state. `direct`: the touched places. `through`: with the entry, in one transaction.
     pub mode: &'static str,
 }
 
@@ -69,6 +69,8 @@ pub struct Metrics {
     /// Session documents written.
     pub snapshots: Family<Mode, Counter>,
     pub snapshot_seconds: Family<Mode, Histogram>,
+    /// Bytes of state written to session documents, as JSON.
+    pub snapshot_bytes: Family<Mode, Counter>,
     /// Sessions whose document is behind its journal.
     pub snapshots_due: Gauge,
     /// Sessions frozen for a fault in what is stored, by where it was found.
@@ -104,6 +106,7 @@ impl Metrics {
             unpublished_bytes: Gauge::default(),
             snapshots: Family::default(),
             snapshot_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 15))),
+            snapshot_bytes: Family::default(),
             snapshots_due: Gauge::default(),
             frozen: Family::default(),
             scrubbed: Counter::default(),
@@ -131,6 +134,7 @@ impl Metrics {
         registry.register_with_unit("unpublished", "Entries held until published", Unit::Bytes, m.unpublished_bytes.clone());
         registry.register("snapshots", "Session documents written", m.snapshots.clone());
         registry.register_with_unit("snapshot", "Time to write a session document", Unit::Seconds, m.snapshot_seconds.clone());
+        registry.register_with_unit("snapshot_state", "State written to session documents", Unit::Bytes, m.snapshot_bytes.clone());
         registry.register("snapshots_due", "Session documents behind their journal", m.snapshots_due.clone());
         registry.register("sessions_frozen", "Sessions frozen", m.frozen.clone());
         registry.register("scrubbed", "Stored documents verified", m.scrubbed.clone());

@@ -10,13 +10,13 @@ use std::{
 
 use game_state::{GameState, StateHash, Version};
 use protocol::{ErrorBody, SessionId};
-use store::JournalEntry;
+use store::{JournalEntry, Modes};
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::Instant,
 };
 
-use crate::{decide::Head, publish::Outbox};
+use crate::{decide::Head, publish::Outbox, touched::Touched};
 
 pub struct Session {
     pub id: SessionId,
@@ -35,6 +35,9 @@ pub struct Live {
     pub state: GameState,
     /// When a read or a commit of ours last showed that `head` is the end of the journal.
     pub confirmed_at: Instant,
+    pub modes: Modes,
+    /// What snapshots of the touched places only have to write.
+    pub touched: Touched,
     /// What the session document is known to show.
     pub document: Document,
     /// Since when the document is behind `head`.
@@ -53,6 +56,16 @@ impl Live {
     pub fn advance(&mut self, entry: &JournalEntry, now: Instant) {
         self.head.follow(entry);
         self.confirmed_at = now;
+        if self.modes.direct {
+            self.touched.note(entry);
+        }
+    }
+
+    /// An entry without hashes is followed by what the state itself says.
+    pub fn true_hash(&mut self, entry: &JournalEntry) {
+        if entry.hash_after.is_none() {
+            self.head.hash = self.state.hash();
+        }
     }
 
     /// How many entries the document is behind.

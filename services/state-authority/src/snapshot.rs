@@ -12,7 +12,7 @@ use std::{
 
 use game_state::CanonicalState;
 use protocol::{ErrorBody, SessionId};
-use store::{SessionHead, Snapshot, SnapshotResult};
+use store::{PlaceChange, SessionHead, Snapshot, SnapshotResult};
 use tokio::{
     sync::{Notify, Semaphore},
     time::Instant,
@@ -26,9 +26,11 @@ use crate::{
     load::Fault,
     metrics::Mode,
     session::{Document, Live, Session},
+    touched,
 };
 
 const FULL: Mode = Mode { mode: "full" };
+const DIRECT: Mode = Mode { mode: "direct" };
 /// After a failure that passes.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -171,17 +173,22 @@ impl Authority {
     pub(crate) async fn write_snapshot(self: &Arc<Self>, session: &Arc<Session>, deadline: Instant) -> Result<Option<Document>, ErrorBody> {
         loop {
             let captured = self.in_turn(session, deadline, async |live| Ok(capture(live))).await?;
-            let (head, from, state) = match captured {
+            let (head, from, state, places) = match captured {
                 Captured::UpToDate(document) => return Ok(Some(document)),
                 Captured::Frozen => return Ok(None),
-                Captured::Behind { head, from, state } => (head, from, state),
+                Captured::Behind { head, from, state, places } => (head, from, state, places),
             };
             let began = self.clock.instant();
             let snapshot = snapshot(&session.id, &head, from, &state);
-            match self.store.write_snapshot(&snapshot).await.map_err(Fault::Store)? {
+            let (mode, bytes, written) = match &places {
+                Some(places) => (DIRECT, touched::bytes(places), self.store.write_places(&snapshot, places).await),
+                None => (FULL, state.len(), self.store.write_snapshot(&snapshot).await),
+            };
+            match written.map_err(Fault::Store)? {
                 SnapshotResult::Written => {
-                    self.metrics.snapshots.get_or_create(&FULL).inc();
-                    self.metrics.snapshot_seconds.get_or_create(&FULL).observe(began.elapsed().as_secs_f64());
+                    self.metrics.snapshots.get_or_create(&mode).inc();
+                    self.metrics.snapshot_seconds.get_or_create(&mode).observe(began.elapsed().as_secs_f64());
+                    self.metrics.snapshot_bytes.get_or_create(&mode).inc_by(bytes as u64);
                     let document = Document { version: head.version, hash: head.hash };
                     self.in_turn(session, deadline, async |live| {
                         self.document_stands_at(session, live, document);
@@ -201,6 +208,7 @@ impl Authority {
     fn document_stands_at(&self, session: &Arc<Session>, live: &mut Live, document: Document) {
         if live.document.version < document.version {
             live.document = document;
+            live.touched.forget(document.version);
             live.behind_since = None;
             self.snapshot_becomes_due(session, live);
         }
@@ -238,7 +246,13 @@ impl Authority {
 enum Captured {
     UpToDate(Document),
     Frozen,
-    Behind { head: Head, from: Document, state: CanonicalState },
+    /// `places`: where only what was touched is to be written.
+    Behind {
+        head: Head,
+        from: Document,
+        state: CanonicalState,
+        places: Option<Vec<PlaceChange>>,
+    },
 }
 
 fn capture(live: &mut Live) -> Captured {
@@ -249,7 +263,8 @@ fn capture(live: &mut Live) -> Captured {
     if live.lag() == 0 {
         return Captured::UpToDate(live.document);
     }
-    Captured::Behind { head: live.head.clone(), from: live.document, state: live.state.canonical() }
+    let places = if live.modes.direct { live.touched.places(live.document.version, live.state.root()) } else { None };
+    Captured::Behind { head: live.head.clone(), from: live.document, state: live.state.canonical(), places }
 }
 
 /// The document as it should be at `head`, to be written where it stands now.

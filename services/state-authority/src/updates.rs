@@ -116,7 +116,7 @@ impl Authority {
         JournalEntry {
             operations: applied.resolved.to_json(),
             previous: Some(game_state::previous_to_json(&applied.previous)),
-            hash_after: Some(applied.hash),
+            hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
             update_id: claim.id.clone(),
             digest: claim.digest.clone(),
             ..self.entry(live, EntryKind::Update, claim.caller)

@@ -37,7 +37,7 @@ impl Authority {
                     let entry = JournalEntry {
                         operations: applied.resolved.to_json(),
                         previous: Some(game_state::previous_to_json(&applied.previous)),
-                        hash_after: Some(applied.hash),
+                        hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
                         digest: operations.digest().to_string(),
                         ..self.entry(live, EntryKind::Update, caller)
                     };

@@ -34,6 +34,7 @@ impl Authority {
     ) -> Result<Outcome, Failure> {
         let mut head = live.head.clone();
         head.follow(entry);
+        head.hash = live.state.hash();
         let state = live.state.canonical();
         let mut handed_over = false;
         let mut pause = FIRST_PAUSE;

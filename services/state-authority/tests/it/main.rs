@@ -8,6 +8,7 @@ mod deleting;
 mod fail_points;
 mod faults;
 mod integrity;
+mod modes;
 mod reads;
 mod repairs;
 mod snapshots;
