@@ -3,6 +3,7 @@
 //! Fields fall into groups with one writer each: the snapshot writes state, position, status and GM ([`crate::snapshot`]);
 //! participants, sync marks and audit have their own writes here and are never touched by a snapshot.
 
+mod dirty;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -134,9 +135,10 @@ impl Store {
         found.map(|document| Fields { document: &document, session: None, place: collection::SESSIONS }.parsed("_id")).transpose()
     }
 
-    /// Sessions whose end waits for the backing documents, the one that waits longest first.
+    /// Sessions whose end waits for the backing documents, the one that waits longest first. Not those that have failed too often.
     pub async fn sessions_ending(&self, limit: u32) -> Result<Vec<SessionDocument>, StoreError> {
-        self.list("list ending sessions", doc! { "status": "ending" }, doc! { "lastStateUpdate": 1 }, limit).await
+        let filter = doc! { "status": "ending", "sync.failures": { "$not": { "$gte": dirty::MOST_FAILURES } } };
+        self.list("list ending sessions", filter, doc! { "lastStateUpdate": 1 }, limit).await
     }
 
     /// Sessions in the order of their ids, above one of them: for jobs that go over all.

@@ -21,6 +21,11 @@ pub struct Config {
 pub struct Sync {
     /// Sessions written back at once by this process.
     pub at_once: usize,
+    /// Documents written in a second by this process.
+    pub documents_per_second: u32,
+    /// What one transaction writes at most. A session with more is written in parts.
+    pub part_documents: usize,
+    pub part_bytes: usize,
     /// What happens to the document of an entity that the session removed: `keep`, `mark` or `delete`.
     pub removed: RemovedPolicy,
     /// What happens to a document that somebody else changed since the session began: `overwrite`, `skip` or `fail`.
@@ -40,6 +45,9 @@ impl Default for Sync {
     fn default() -> Self {
         Self {
             at_once: 4,
+            documents_per_second: 2_000,
+            part_documents: 1_000,
+            part_bytes: 8 << 20,
             removed: RemovedPolicy::Mark,
             conflict: ConflictPolicy::Overwrite,
             ack_wait_ms: 30_000,
@@ -60,11 +68,15 @@ pub struct Sweep {
     pub after_ms: u64,
     /// Sessions taken up by one look.
     pub batch: u32,
+    /// A session in play is written back when its oldest change is so old. 0: never for its age alone.
+    pub dirty_after_ms: u64,
+    /// Whether a regular shutdown uses its time for the sessions with the most changes.
+    pub at_shutdown: bool,
 }
 
 impl Default for Sweep {
     fn default() -> Self {
-        Self { interval_ms: 3_000, after_ms: 5_000, batch: 100 }
+        Self { interval_ms: 3_000, after_ms: 5_000, batch: 100, dirty_after_ms: 300_000, at_shutdown: true }
     }
 }
 
@@ -73,6 +85,8 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = [
             ("sync.at_once", self.sync.at_once as u64),
+            ("sync.documents_per_second", self.sync.documents_per_second.into()),
+            ("sync.part_documents", self.sync.part_documents as u64),
             ("sync.retry_ms", self.sync.retry_ms),
             ("sweep.interval_ms", self.sweep.interval_ms),
             ("sweep.batch", self.sweep.batch.into()),

@@ -43,7 +43,13 @@ pub(crate) struct SyncMetrics {
     pub(crate) documents: Counter,
     /// What was found wrong with single entities.
     pub(crate) findings: Family<Found, Counter>,
-    /// Age of the oldest session that waits for its end, in seconds; 0 if none waits. As of the last look.
+    /// Sessions given up until somebody asks for them.
+    pub(crate) dead_letters: Counter,
+    /// Such sessions that are open now. As of the last look.
+    pub(crate) dead: Gauge,
+    /// Sessions in play that are ahead of their campaign's documents. As of the last look.
+    pub(crate) dirty: Gauge,
+    /// Age in seconds of the oldest change that no backing document shows; 0 if there is none. As of the last look.
     pub(crate) lag: Gauge,
     /// Sessions that wait for their end. As of the last look.
     pub(crate) ending: Gauge,
@@ -56,6 +62,9 @@ impl SyncMetrics {
             seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
             documents: Counter::default(),
             findings: Family::default(),
+            dead_letters: Counter::default(),
+            dead: Gauge::default(),
+            dirty: Gauge::default(),
             lag: Gauge::default(),
             ending: Gauge::default(),
         };
@@ -64,7 +73,10 @@ impl SyncMetrics {
             registry.register("sync_seconds", "Time of an attempt that wrote, in seconds", this.seconds.clone());
             registry.register("sync_documents", "Documents written or removed", this.documents.clone());
             registry.register("sync_findings", "Entities that could not be written as they are, by fault", this.findings.clone());
-            registry.register("sync_lag_seconds", "Age of the oldest session that waits for its end", this.lag.clone());
+            registry.register("sync_dead_letters", "Sessions given up until somebody asks for them", this.dead_letters.clone());
+            registry.register("sync_dead_sessions", "Open sessions that were given up", this.dead.clone());
+            registry.register("sync_dirty_sessions", "Sessions in play ahead of their campaign's documents", this.dirty.clone());
+            registry.register("sync_lag_seconds", "Age of the oldest change that no backing document shows", this.lag.clone());
             registry.register("sync_ending_sessions", "Sessions that wait for their end", this.ending.clone());
         });
         this

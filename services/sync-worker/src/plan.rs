@@ -54,7 +54,20 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+impl Report {
+    /// What one transaction has written of a plan. What a later one finds unchanged may be what an earlier one wrote.
+    pub(crate) fn add(&mut self, written: &[Change<'_>], plan: Self) {
+        let put = written.iter().filter(|change| matches!(change, Change::Put { .. })).count() as u64;
+        let removed = written.iter().filter(|change| matches!(change, Change::Mark { .. } | Change::Delete { .. })).count() as u64;
+        self.unchanged = plan.unchanged.saturating_sub(self.written);
+        self.written += put;
+        self.removed += removed;
+        let known: HashSet<_> = self.findings.iter().cloned().collect();
+        self.findings.extend(plan.findings.into_iter().filter(|finding| !known.contains(finding)));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     pub kind: String,

@@ -8,7 +8,7 @@ use service_kit::Service;
 use store::Store;
 use tokio::sync::Semaphore;
 
-use crate::{Config, authority::Authority, busy::Busy, metrics::SyncMetrics, sync::Syncer, work::Worker};
+use crate::{Config, authority::Authority, busy::Busy, metrics::SyncMetrics, pace::Pace, sync::Syncer, work::Worker};
 
 /// The consumer that all workers share.
 const CONSUMER: &str = "sync-worker";
@@ -28,6 +28,9 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
             store,
             authority,
             policy: config.policy(),
+            pace: Pace::new(config.sync.documents_per_second),
+            part_documents: config.sync.part_documents,
+            part_bytes: config.sync.part_bytes,
             clock: service.clock.clone(),
             metrics: SyncMetrics::new(&service.metrics),
         },

@@ -1,7 +1,8 @@
-//! Looking for sessions that end and whose mark was lost.
+//! Looking for sessions that end and whose mark was lost, and for what else is due without a mark ([`crate::dirty`]).
 
 use std::{sync::Arc, time::Duration};
 
+use protocol::sync::SyncTrigger;
 use tokio::time::Instant;
 
 use crate::{config, work::Worker};
@@ -14,13 +15,16 @@ impl Worker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = soft.cancelled() => return,
+                () = soft.cancelled() => break,
                 _ = ticks.tick() => {}
             }
             tokio::select! {
-                () = soft.cancelled() => return,
+                () = soft.cancelled() => break,
                 () = self.look(&config) => {}
             }
+        }
+        if config.at_shutdown {
+            self.use_what_is_left(&config).await;
         }
     }
 
@@ -46,8 +50,15 @@ impl Worker {
         let waiting_ms = |since: u64| now_ms.saturating_sub(since);
         let oldest_ms = ending.iter().map(|session| waiting_ms(session.last_state_update)).max().unwrap_or(0);
         self.syncer.metrics.ending.set(ending.len() as i64);
-        self.syncer.metrics.lag.set((oldest_ms / 1000) as i64);
-        if !ending.is_empty() {
+        let dirty_ms = match self.mark_dirty(config).await {
+            Ok(oldest_ms) => oldest_ms,
+            Err(error) => {
+                tracing::warn!(%error, "could not look for sessions that are ahead of their campaign's documents");
+                0
+            }
+        };
+        self.syncer.metrics.lag.set((oldest_ms.max(dirty_ms) / 1000) as i64);
+        if !ending.is_empty() || dirty_ms > 0 {
             self.end_orphans().await;
         }
         for session in ending {
@@ -60,7 +71,7 @@ impl Worker {
             let worker = self.clone();
             self.lifecycle.spawn_brief("sync", async move {
                 tokio::select! {
-                    _ = worker.end(&session.id, claim) => {}
+                    _ = worker.sync(&session.id, SyncTrigger::SessionEnd, claim) => {}
                     () = worker.lifecycle.hard().cancelled() => {}
                 }
                 drop(slot);

@@ -1,6 +1,9 @@
 //! One session, written back.
 
-use protocol::{SessionId, SessionStatus, sync::Synced};
+use protocol::{
+    SessionId, SessionStatus,
+    sync::{SyncTrigger, Synced},
+};
 use service_kit::Clock;
 use store::{EntitySync, Store, StoreError, SyncMark};
 use tokio::time::Instant;
@@ -8,7 +11,9 @@ use tokio::time::Instant;
 use crate::{
     authority::{Authority, Refusal},
     metrics::{Found, SyncMetrics},
-    plan::{self, Conflicts, Policy},
+    pace::Pace,
+    part,
+    plan::{self, Conflicts, Policy, Report},
 };
 
 /// How often a session that has moved on is looked at again in one attempt.
@@ -19,9 +24,9 @@ const CONFLICTS: usize = 5;
 /// What became of an attempt.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The backing documents hold the session's last state, and it has ended.
+    /// The backing documents hold the session's state. If its end had begun, it has ended.
     Done,
-    /// The session does not end, or has ended already, or is not there.
+    /// There was nothing to do: the documents show the session's version, or it has ended already, or is not there.
     NotDue,
 }
 
@@ -58,35 +63,56 @@ pub(crate) struct Syncer {
     pub(crate) store: Store,
     pub(crate) authority: Authority,
     pub(crate) policy: Policy,
+    pub(crate) pace: Pace,
+    pub(crate) part_documents: usize,
+    pub(crate) part_bytes: usize,
     pub(crate) clock: Clock,
     pub(crate) metrics: SyncMetrics,
-}
-
-/// The state that the backing documents hold now.
-struct Written {
-    synced: Synced,
 }
 
 /// What one look at a session found.
 enum Look {
     /// It is ending, and is written.
-    Written(Written),
+    Ending(Synced),
+    /// It goes on, and is written.
+    Live,
+    /// It goes on, and nothing of it is due.
+    Clean,
+    /// A part is written. The rest follows.
+    Part,
     /// Its document shows another status; the journal may know better.
     Elsewhere(SessionStatus),
     NoSession,
 }
 
 impl Syncer {
-    /// Ends a session whose end has begun.
-    pub(crate) async fn end(&self, id: &SessionId) -> Result<Outcome, Failure> {
+    /// Writes a session back for whatever reason it was marked. One whose end has begun is ended, whatever the mark says.
+    pub(crate) async fn sync(&self, id: &SessionId, trigger: SyncTrigger) -> Result<Outcome, Failure> {
+        if trigger != SyncTrigger::SessionEnd {
+            match self.store.head(id).await? {
+                None => return Ok(Outcome::NotDue),
+                Some(head) if head.status == SessionStatus::Ended => return Ok(Outcome::NotDue),
+                Some(head) => {
+                    if let Some(reason) = head.frozen {
+                        return Err(Failure::Frozen(reason));
+                    }
+                }
+            }
+            match self.authority.snapshot(id).await {
+                // The document as it is, is better than nothing: what is newer stays due.
+                Err(Refusal::Unavailable(_)) if matches!(trigger, SyncTrigger::Periodic | SyncTrigger::Shutdown) => {}
+                brought_up => drop(brought_up?),
+            }
+        }
         let mut asked = false;
         for _ in 0..LOOKS {
-            match self.write_back(id).await? {
-                Look::Written(written) => match self.tell(written).await {
+            match self.write_back(id, trigger).await? {
+                Look::Ending(synced) => match self.authority.synced(&synced).await {
                     Err(Refusal::Moved(_)) => {}
-                    told => return Ok(told.map(|()| Outcome::Done)?),
+                    told => return Ok(told.map(|_| Outcome::Done)?),
                 },
-                Look::NoSession | Look::Elsewhere(SessionStatus::Ended) => return Ok(Outcome::NotDue),
+                Look::Live => return Ok(Outcome::Done),
+                Look::Clean | Look::Part | Look::NoSession | Look::Elsewhere(SessionStatus::Ended) => return Ok(Outcome::NotDue),
                 // The document is as old as its last snapshot. Once it is brought up to date its word counts.
                 Look::Elsewhere(_) if asked => return Ok(Outcome::NotDue),
                 Look::Elsewhere(_) => {}
@@ -97,53 +123,72 @@ impl Syncer {
         Err(Failure::Restless)
     }
 
-    /// One transaction, repeated while others are in its way.
-    async fn write_back(&self, id: &SessionId) -> Result<Look, Failure> {
+    /// One transaction after the other until all is written. Each is repeated while others are in its way.
+    async fn write_back(&self, id: &SessionId, trigger: SyncTrigger) -> Result<Look, Failure> {
         let mut conflicts = 0;
+        let mut report = Report::default();
         loop {
-            match self.write_back_once(id).await {
+            self.pace.wait().await;
+            match self.write_back_once(id, trigger, &mut report).await {
                 // Aborted, as two write-backs of one campaign or a snapshot of the session met it: nothing was written.
                 Err(Failure::Store(StoreError::Transient { code: Some(112 | 251), .. })) if conflicts < CONFLICTS => conflicts += 1,
+                Ok(Look::Part) => conflicts = 0,
                 result => return result,
             }
         }
     }
 
-    async fn write_back_once(&self, id: &SessionId) -> Result<Look, Failure> {
+    async fn write_back_once(&self, id: &SessionId, trigger: SyncTrigger, report: &mut Report) -> Result<Look, Failure> {
         let start = Instant::now();
         let Some(mut work) = self.store.begin_write_back(id).await? else { return Ok(Look::NoSession) };
         let document = &work.document;
-        if document.status != SessionStatus::Ending {
-            return Ok(Look::Elsewhere(document.status));
+        match document.status {
+            SessionStatus::Ending => {}
+            SessionStatus::Active | SessionStatus::Paused if trigger != SyncTrigger::SessionEnd => {
+                // Another session of the campaign may have begun: its documents are no longer this one's to write.
+                if document.open_for.is_none() {
+                    return Ok(Look::Clean);
+                }
+                let shown = |mark: &SyncMark| mark.epoch == document.epoch && mark.version == document.game_state_version;
+                if trigger != SyncTrigger::Manual && document.sync.as_ref().is_some_and(shown) {
+                    return Ok(Look::Clean);
+                }
+            }
+            status => return Ok(Look::Elsewhere(status)),
         }
         if let Some(reason) = &document.frozen {
             return Err(Failure::Frozen(reason.clone()));
         }
+        let ending = document.status == SessionStatus::Ending;
         let here = EntitySync { session: id.clone(), epoch: document.epoch.clone(), version: document.game_state_version, hash: None };
-        let synced = Synced { session_id: id.clone(), epoch: here.epoch.clone(), version: here.version };
         let root = work.state.root().clone();
         let backing = work.backing(&plan::ids(&root)).await?;
         let plan = plan::plan(&root, &backing, &here, self.policy)?;
+        let part = part::fitting(&plan.changes, self.part_documents, self.part_bytes);
+        let whole = part == plan.changes.len();
         let at = self.clock.now_ms();
-        work.write(&plan.changes, at).await?;
+        let written = plan.changes.get(..part).unwrap_or_default();
+        work.write(written, at).await?;
         work.commit().await?;
-        self.store.set_sync_mark(id, &SyncMark { epoch: here.epoch, version: here.version, at, error: None }).await?;
+        self.pace.charge(part);
+        self.metrics.documents.inc_by(part as u64);
+        report.add(written, plan.report);
+        if !whole {
+            tracing::info!(session = %id, version = %here.version, documents = part, "a part of a large session is written back");
+            return Ok(Look::Part);
+        }
+        self.store.set_sync_mark(id, &SyncMark { epoch: here.epoch.clone(), version: here.version, at, error: None }).await?;
         self.metrics.seconds.observe(start.elapsed().as_secs_f64());
-        self.metrics.documents.inc_by(plan.report.written + plan.report.removed);
-        for finding in &plan.report.findings {
+        for finding in &report.findings {
             let fault = format!("{:?}", finding.fault);
             tracing::warn!(session = %id, kind = finding.kind, entity = finding.id, fault, "an entity was not written as usual");
             self.metrics.findings.get_or_create(&Found { fault }).inc();
         }
-        let report = &plan.report;
         tracing::info!(
-            session = %id, version = %here.version, written = report.written, unchanged = report.unchanged, removed = report.removed,
-            elapsed_ms = start.elapsed().as_millis() as u64, "the session is written back to its campaign",
+            session = %id, version = %here.version, trigger = ?trigger, written = report.written, unchanged = report.unchanged,
+            removed = report.removed, elapsed_ms = start.elapsed().as_millis() as u64, "the session is written back to its campaign",
         );
-        Ok(Look::Written(Written { synced }))
-    }
-
-    async fn tell(&self, written: Written) -> Result<(), Refusal> {
-        self.authority.synced(&written.synced).await.map(drop)
+        let synced = Synced { session_id: id.clone(), epoch: here.epoch, version: here.version };
+        Ok(if ending { Look::Ending(synced) } else { Look::Live })
     }
 }

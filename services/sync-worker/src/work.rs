@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::{Job, WorkQueue};
-use protocol::{SessionId, sync::SyncRequested};
+use protocol::{
+    SessionId,
+    sync::{SyncRequested, SyncTrigger},
+};
 use service_kit::Lifecycle;
 use tokio::{sync::Semaphore, time::Instant};
 
@@ -16,6 +19,9 @@ use crate::{
 
 /// Another task of this process works on the session.
 const BUSY_DELAY: Duration = Duration::from_secs(1);
+/// Failures in a row that do not pass by themselves, over all workers. Then the session's mark goes, its document says why, and
+/// a new mark is a new try.
+const MOST_FAILURES: u32 = 10;
 
 /// What the queue and the sweep share. Cheap to clone.
 #[derive(Clone)]
@@ -50,7 +56,7 @@ impl Worker {
     async fn work(&self, job: Job) {
         let verdict = match serde_json::from_slice::<SyncRequested>(&job.message.payload) {
             Ok(work) => match self.busy.claim(&work.session_id) {
-                Some(claim) => self.renewing(&job, self.end(&work.session_id, claim)).await,
+                Some(claim) => self.renewing(&job, self.sync(&work.session_id, work.trigger, claim)).await,
                 None => Some(BUSY_DELAY),
             },
             Err(error) => {
@@ -85,8 +91,8 @@ impl Worker {
     }
 
     /// One attempt, with its account. Gives the time until the next one, if there must be one.
-    pub(crate) async fn end(&self, session: &SessionId, claim: Claim) -> Option<Duration> {
-        let result = self.syncer.end(session).await;
+    pub(crate) async fn sync(&self, session: &SessionId, trigger: SyncTrigger, claim: Claim) -> Option<Duration> {
+        let result = self.syncer.sync(session, trigger).await;
         drop(claim);
         let outcome = match &result {
             Ok(Outcome::Done) => Word::Done,
@@ -100,23 +106,32 @@ impl Worker {
                 self.busy.succeeded(session);
                 None
             }
-            Err(failure) => Some(self.failed(session, &failure).await),
+            Err(failure) => self.failed(session, &failure).await,
         }
     }
 
-    async fn failed(&self, session: &SessionId, failure: &Failure) -> Duration {
+    /// The time until the next attempt. None: it has failed so often that it waits for somebody to ask for it.
+    async fn failed(&self, session: &SessionId, failure: &Failure) -> Option<Duration> {
         let longest = if failure.is_transient() { self.config.longest_transient_retry_ms } else { self.config.longest_retry_ms };
         let [first, longest] = [self.config.retry_ms, longest].map(Duration::from_millis);
         let delay = self.busy.failed(session, Instant::now(), first, longest);
         let retry_ms = delay.as_millis() as u64;
         if failure.is_transient() {
             tracing::info!(session = %session, error = %failure, retry_ms, "the session could not be written back now");
-        } else {
-            tracing::error!(session = %session, error = %failure, retry_ms, "the session cannot be written back");
-            if let Err(error) = self.syncer.store.set_sync_error(session, &failure.to_string()).await {
-                tracing::warn!(session = %session, %error, "nor could that be noted in its document");
-            }
+            return Some(delay);
         }
-        delay
+        match self.syncer.store.count_sync_failure(session, &failure.to_string()).await {
+            Ok(Some(failures)) if failures >= MOST_FAILURES => {
+                self.busy.succeeded(session);
+                self.syncer.metrics.dead_letters.inc();
+                tracing::error!(session = %session, error = %failure, failures, "the session is not written back any more until it is asked for");
+                return None;
+            }
+            Ok(failures) => {
+                tracing::error!(session = %session, error = %failure, failures, retry_ms, "the session cannot be written back");
+            }
+            Err(error) => tracing::error!(session = %session, failure = %failure, %error, "a failure could not be noted in its document"),
+        }
+        Some(delay)
     }
 }

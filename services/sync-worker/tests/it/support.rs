@@ -31,12 +31,24 @@ impl Stage {
         let store = Store::connect(&store).await.unwrap();
         let bus = BusConfig { servers: vec![nats.url()], ..BusConfig::default() };
         let bus = Bus::connect(&bus, "test").await.unwrap();
-        let authority = start("state-authority", &nats, &mongo).await;
+        let authority = start("state-authority", &nats, &mongo, &[]).await;
         Self { authority, bus, store, nats, mongo }
     }
 
     pub(crate) async fn worker(&self) -> Service {
-        start("sync-worker", &self.nats, &self.mongo).await
+        // Nothing is written for its age alone, unless a test wants it.
+        self.worker_with(&[("SWEEP__DIRTY_AFTER_MS", "0"), ("SWEEP__AT_SHUTDOWN", "false")]).await
+    }
+
+    pub(crate) async fn worker_with(&self, config: &[(&str, &str)]) -> Service {
+        start("sync-worker", &self.nats, &self.mongo, config).await
+    }
+
+    /// What an operator or another service does to have a session written back.
+    pub(crate) async fn mark(&self, session: &str, trigger: &str, message_id: &str) {
+        let work = json!({"sessionId": session, "trigger": trigger}).to_string();
+        let subject = self.bus.subjects().session_sync(&id(session));
+        self.bus.publish_stream(subject, message_id, Headers::new(), work).await.unwrap();
     }
 
     pub(crate) async fn wire(&self) -> Connection {
@@ -124,13 +136,8 @@ impl Stage {
 
     /// Each entity of the session's last state is its campaign's document, no other document is left, and the session says so.
     pub(crate) async fn assert_written_back(&self, session: &str, campaign: &str) {
-        let (head, state) = self.state(session).await;
+        let head = self.assert_shown(session, campaign).await;
         assert_eq!(head.status.as_str(), "ended");
-        let mut expected: Vec<_> = store::entities_of(state.root())
-            .map(|(kind, entity)| (kind, serde_json::from_str::<serde_json::Value>(&entity.to_json()).unwrap()))
-            .collect();
-        expected.sort_by_key(|(kind, entity)| (*kind, entity["id"].as_str().unwrap().to_owned()));
-        assert_eq!(self.documents(campaign).await, expected);
         let document = self.store.session(&id(session)).await.unwrap().unwrap();
         let mark = document.sync.unwrap();
         assert_eq!((mark.epoch, mark.version.next(), mark.error), (head.epoch, head.version, None), "ended follows what was written");
@@ -139,16 +146,28 @@ impl Stage {
         let kinds = |wanted: &str| entries.iter().filter(|entry| entry.kind.as_str() == wanted).count();
         assert_eq!(kinds("ended"), 1, "exactly one");
     }
+
+    /// Each entity of the session's newest state is its campaign's document, and no other document is left.
+    pub(crate) async fn assert_shown(&self, session: &str, campaign: &str) -> store::SessionHead {
+        let (head, state) = self.state(session).await;
+        let mut expected: Vec<_> = store::entities_of(state.root())
+            .map(|(kind, entity)| (kind, serde_json::from_str::<serde_json::Value>(&entity.to_json()).unwrap()))
+            .collect();
+        expected.sort_by_key(|(kind, entity)| (*kind, entity["id"].as_str().unwrap().to_owned()));
+        assert_eq!(self.documents(campaign).await, expected, "{session}");
+        head
+    }
 }
 
-async fn start(service: &str, nats: &NatsServer, mongo: &Mongo) -> Service {
+async fn start(service: &str, nats: &NatsServer, mongo: &Mongo, more: &[(&str, &str)]) -> Service {
     let config = [
         ("NATS__SERVERS", nats.url()),
         ("MONGO__URI", mongo.uri()),
         ("MONGO__DATABASE", DATABASE.to_owned()),
         ("LOG__FORMAT", "text".to_owned()),
     ];
-    let config = config.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    let config = config.into_iter().chain(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let config = config.map(|(key, value)| (key.to_owned(), value)).collect();
     Service::start(ServiceOptions { service: service.to_owned(), config, ..ServiceOptions::default() }).await.unwrap()
 }
 

@@ -1,0 +1,131 @@
+//! Sessions that go on: written back when asked, when due, at shutdown, in parts; and left alone while nobody asks.
+
+use serde_json::json;
+use testkit::{eventually, service::Service};
+
+use crate::support::{DEADLINE, Stage, changes, id};
+
+async fn done(worker: &Service) -> Option<()> {
+    (worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.ok()? >= 1.0).then_some(())
+}
+
+/// The documents show the session's version.
+async fn wait_until_shown(stage: &Stage, session: &str, version: u64) {
+    eventually(&format!("{session} to be written back at {version}"), DEADLINE, async || {
+        let mark = stage.store.session(&id(session)).await.ok()??.sync?;
+        (mark.version.get() == version).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn play_writes_no_backing_document_and_a_session_asked_for_is_written_back_and_goes_on() {
+    let stage = Stage::new().await;
+    let _worker = stage.worker().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    let mut wire = stage.wire().await;
+    wire.command("sync", "profile", json!(2), json!({})).await.unwrap();
+    let mut version = stage.update("s", 0, changes("c")).await;
+    for _ in 0..70 {
+        version = stage.update("s", version, json!([{"path": "characters.0.hp", "operation": "inc", "value": 1}])).await;
+    }
+    let written = json!({"op": {"$in": ["insert", "update", "remove"]},
+        "ns": {"$in": ["sync.campaigns", "sync.characters", "sync.actors", "sync.items", "sync.encounters"]}});
+    let journal = json!({"op": "insert", "ns": "sync.sessionUpdates"});
+    assert!(wire.find("sync", "system.profile", journal, json!({})).await.unwrap().len() >= 70, "the profiler saw the play");
+    assert_eq!(wire.find("sync", "system.profile", written.clone(), json!({})).await.unwrap(), Vec::<serde_json::Value>::new());
+
+    stage.mark("s", "manual", "asked").await;
+    wait_until_shown(&stage, "s", version).await;
+    assert!(!wire.find("sync", "system.profile", written, json!({})).await.unwrap().is_empty(), "the profiler sees such writes");
+    let head = stage.assert_shown("s", "c").await;
+    assert_eq!(head.status.as_str(), "active");
+    // It goes on, and ends as ever.
+    stage.update("s", version, json!([{"path": "actors.0.hp", "operation": "inc", "value": 1}])).await;
+    stage.command("s", json!({"command": "end"})).await.unwrap();
+    stage.assert_written_back("s", "c").await;
+}
+
+#[tokio::test]
+async fn a_session_whose_changes_have_waited_long_enough_is_written_back_and_then_left_alone() {
+    let stage = Stage::new().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    let worker = stage.worker_with(&[("SWEEP__DIRTY_AFTER_MS", "200"), ("SWEEP__INTERVAL_MS", "200")]).await;
+    wait_until_shown(&stage, "s", 1).await;
+    stage.assert_shown("s", "c").await;
+    eventually("nothing to be due", DEADLINE, async || {
+        let dirty = worker.metric("stateward_sync_dirty_sessions", &[]).await.ok()?;
+        let lag = worker.metric("stateward_sync_lag_seconds", &[]).await.ok()?;
+        (dirty == 0.0 && lag == 0.0).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.unwrap(), 1.0);
+}
+
+#[tokio::test]
+async fn a_session_that_fails_ten_times_waits_until_it_is_asked_for_and_its_document_says_why() {
+    let stage = Stage::new().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    stage.store.set_frozen(&id("s"), "STATE_CORRUPT").await.unwrap();
+    let worker = stage.worker_with(&[("SYNC__RETRY_MS", "1"), ("SYNC__LONGEST_RETRY_MS", "5")]).await;
+    stage.mark("s", "manual", "first").await;
+    eventually("it to be given up", DEADLINE, async || {
+        (worker.metric("stateward_sync_dead_letters_total", &[]).await.ok()? == 1.0).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(worker.metric("stateward_syncs_total", &["outcome=\"Failed\""]).await.unwrap(), 10.0);
+    let stored = stage.wire().await.find_one("sync", "gameSessions", json!({"_id": "s"})).await.unwrap().unwrap();
+    assert!(stored["sync"]["error"].as_str().unwrap().contains("STATE_CORRUPT"), "{}", stored["sync"]);
+    assert_eq!(stage.store.count_dead_syncs().await.unwrap(), 1);
+    stage.store.unset_frozen(&id("s")).await.unwrap();
+    assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 0, "nobody takes it up by itself");
+    stage.mark("s", "manual", "second").await;
+    wait_until_shown(&stage, "s", 1).await;
+    stage.assert_shown("s", "c").await;
+    assert_eq!(stage.store.count_dead_syncs().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_large_session_is_written_in_parts() {
+    let stage = Stage::new().await;
+    let worker = stage.worker_with(&[("SYNC__PART_DOCUMENTS", "2"), ("SWEEP__DIRTY_AFTER_MS", "0")]).await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    stage.mark("s", "manual", "asked").await;
+    eventually("it to be written", DEADLINE, async || done(&worker).await).await.unwrap();
+    stage.assert_shown("s", "c").await;
+    // A character, an actor, a new item, a removed one, the encounter, the campaign's own: each once.
+    assert_eq!(worker.metric("stateward_sync_documents_total", &[]).await.unwrap(), 6.0);
+}
+
+#[tokio::test]
+async fn a_regular_shutdown_writes_what_is_due() {
+    let stage = Stage::new().await;
+    let worker = stage.worker_with(&[("SWEEP__DIRTY_AFTER_MS", "0")]).await;
+    for n in 0..3 {
+        stage.campaign(&format!("c{n}")).await;
+        stage.create(&format!("s{n}"), &format!("c{n}")).await;
+        stage.update(&format!("s{n}"), 0, changes(&format!("c{n}"))).await;
+    }
+    // As far as the documents go: what is newer there, the authority is asked for.
+    for n in 0..3 {
+        let subject = stage.bus.subjects().session_snapshot(&id(&format!("s{n}")));
+        let asked = stage.bus.request(subject, bus::Headers::new(), "{}".into(), DEADLINE).await.unwrap();
+        assert!(String::from_utf8_lossy(&asked.payload).contains("\"success\":true"));
+    }
+    assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 3);
+    assert!(worker.terminate().await.unwrap().unwrap().success());
+    assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 0);
+    for n in 0..3 {
+        stage.assert_shown(&format!("s{n}"), &format!("c{n}")).await;
+    }
+}
