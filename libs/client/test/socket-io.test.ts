@@ -1,0 +1,80 @@
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { Server } from "socket.io";
+import { io } from "socket.io-client";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Connection, socketIoTransport } from "../src/index.ts";
+
+let http: HttpServer;
+let server: Server;
+let connection: Connection;
+let tokens: unknown[];
+let refuse: object | undefined;
+
+beforeEach(async () => {
+  http = createServer();
+  server = new Server(http);
+  tokens = [];
+  refuse = undefined;
+  server.use(({ handshake }, next) => {
+    tokens.push(handshake.auth["token"]);
+    next(refuse === undefined ? undefined : Object.assign(new Error("refused"), { data: refuse }));
+  });
+  server.on("connection", (socket) => {
+    socket.on("echo", (data: unknown, answer: (answer: object) => void) => {
+      answer({ success: true, data });
+      socket.emit("heard", { data });
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+});
+
+afterEach(async () => {
+  connection.stop();
+  await server.close();
+});
+
+async function open(transports: ("polling" | "websocket")[] = ["websocket"]): Promise<void> {
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  let token = 0;
+  connection = new Connection({ transport: socketIoTransport(io, url, { transports }), token: () => `token-${token++}`, backoffBaseMs: 5 });
+  connection.start();
+  await vi.waitFor(() => {
+    expect(["open", "refused"]).toContain(connection.state.name);
+  });
+}
+
+describe("the Socket.IO transport", () => {
+  it.each<["polling" | "websocket"]>([["websocket"], ["polling"]])("carries the token, requests, answers and events over %s", async (transport) => {
+    await open([transport]);
+    expect(tokens).toEqual(["token-0"]);
+    const heard = vi.fn();
+    connection.on("event", heard);
+    expect(await connection.request("echo", { a: 1 })).toEqual({ success: true, data: { a: 1 } });
+    await vi.waitFor(() => {
+      expect(heard).toHaveBeenCalledExactlyOnceWith({ name: "heard", data: { data: { a: 1 } } });
+    });
+  });
+
+  it("comes back by itself with a fresh token when the transport is lost", async () => {
+    await open();
+    server.sockets.sockets.forEach((socket) => { socket.conn.close(); });
+    await vi.waitFor(() => {
+      expect(tokens).toEqual(["token-0", "token-1"]);
+      expect(connection.state.name).toBe("open");
+    });
+  });
+
+  it("stays away after a disconnect packet, and after a token that was refused", async () => {
+    await open();
+    server.disconnectSockets(true);
+    await vi.waitFor(() => {
+      expect(connection.state).toMatchObject({ name: "refused", code: 3500 });
+    });
+    refuse = { code: "PERMISSION_DENIED", message: "the token has run out", retryable: false, details: {} };
+    await open();
+    expect(connection.state).toEqual({ name: "refused", message: "the token has run out" });
+  });
+});
