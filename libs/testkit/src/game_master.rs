@@ -59,6 +59,10 @@ impl GameMaster {
         Ok(game_master)
     }
 
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// The version that the next update is made for.
     pub fn version(&self) -> u64 {
         self.version

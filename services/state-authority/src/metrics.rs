@@ -113,7 +113,7 @@ impl Metrics {
             pruned: Counter::default(),
             swept: Counter::default(),
         };
-        let registry = registry.sub_registry_with_prefix("stateward_authority");
+        let registry = registry.sub_registry_with_prefix("authority");
         let m = &metrics;
         registry.register("answers", "Requests answered", m.answers.clone());
         registry.register("busy", "Requests refused because too many were in work", m.busy.clone());

@@ -107,7 +107,10 @@ impl Authority {
 
     async fn ask_stream(&self, session: &Session, floor: Version, end: Version) -> Result<(), String> {
         let subject = self.bus.subjects().session_updated(&session.id);
-        let last = self.bus.stream_last(STREAM_UPDATES, &subject).await.map_err(|error| error.to_string())?;
+        let last = match self.bus.stream_last(STREAM_UPDATES, &subject).await {
+            Ok(last) => last,
+            Err(error) => return Err(self.without_stream(error).await),
+        };
         // A message of a later version is of another history: one that a restored database does not know.
         let reached = last.and_then(|last| last.message.headers.version()).filter(|version| *version <= end);
         let reach = Version::new(end.get().saturating_sub(REACH)).unwrap_or_default();
@@ -139,14 +142,27 @@ impl Authority {
                 session.outbox.published(entry.version, &self.held);
                 Ok(())
             }
-            Ok(Err(error)) => {
-                if matches!(error, BusError::NoStream { .. }) {
-                    // The stream is derived: where it has vanished, it is made anew.
-                    let _ = self.bus.ensure_streams().await;
-                }
-                Err(error.to_string())
+            Ok(Err(error)) => Err(self.without_stream(error).await),
+            Err(_) => {
+                // Whoever else listens on the subject keeps the server from saying that no stream takes it.
+                self.make_streams_anew().await;
+                Err("the stream did not acknowledge in time".to_owned())
             }
-            Err(_) => Err("the stream did not acknowledge in time".to_owned()),
+        }
+    }
+
+    async fn without_stream(&self, error: BusError) -> String {
+        if matches!(error, BusError::NoStream { .. }) {
+            self.make_streams_anew().await;
+        }
+        error.to_string()
+    }
+
+    /// The stream is derived: where it has vanished, it is made anew. One that is there stays as it is.
+    async fn make_streams_anew(&self) {
+        let timeout = Duration::from_millis(self.config.publish.ack_timeout_ms);
+        if let Ok(Err(error)) = tokio::time::timeout(timeout, self.bus.ensure_streams()).await {
+            tracing::debug!(%error, "the streams cannot be made sure of yet");
         }
     }
 }

@@ -35,11 +35,15 @@ pub struct Published {
 impl Published {
     pub async fn read(connection: &mut Connection, session: &str, whole: bool) -> anyhow::Result<Self> {
         let stored = connection.stored("SESSION_UPDATES", &format!("session.{session}.updated")).await?;
+        Ok(Self::of(&stored, whole))
+    }
+
+    pub fn of(stored: &[Message], whole: bool) -> Self {
         let text = |message: &Message, name: &str| message.header(name).unwrap_or_default().to_owned();
         let messages = stored
             .iter()
             .map(|message| (text(message, "Stateward-Version").parse().unwrap_or_default(), text(message, "Stateward-Update")));
-        Ok(Self { messages: messages.collect(), whole })
+        Self { messages: messages.collect(), whole }
     }
 }
 

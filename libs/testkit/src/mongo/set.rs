@@ -51,6 +51,11 @@ impl Member {
 impl ReplicaSet {
     /// Starts three members and waits until one of them takes writes and all follow it.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(Duration::from_secs(2)).await
+    }
+
+    /// As `start`; for so long a member that hears of no majority goes on as before.
+    pub async fn start_with(election_timeout: Duration) -> anyhow::Result<Self> {
         let program = tokio::task::spawn_blocking(|| tools::ensure(Tool::Mongod)).await??;
         let (name, scratch) = (format!("stateward-{}", random_name()), Scratch::new("mongo-set")?);
         let mut members = Vec::new();
@@ -65,15 +70,15 @@ impl ReplicaSet {
             members.push(Member { process, port, files });
         }
         let set = Self { members, name, _scratch: scratch };
-        set.initiate().await?;
+        set.initiate(election_timeout).await?;
         set.all_follow().await?;
         Ok(set)
     }
 
-    async fn initiate(&self) -> anyhow::Result<()> {
+    async fn initiate(&self, election_timeout: Duration) -> anyhow::Result<()> {
         let members: Vec<_> =
             self.members.iter().enumerate().map(|(id, member)| json!({"_id": id, "host": format!("127.0.0.1:{}", member.port)})).collect();
-        let settings = json!({"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500});
+        let settings = json!({"electionTimeoutMillis": election_timeout.as_millis() as u64, "heartbeatIntervalMillis": 500});
         let config = json!({"_id": self.name, "members": members, "settings": settings});
         eventually("the set to be made", READY_DEADLINE, async || {
             let mut connection = self.members[0].connect().await.ok()?;

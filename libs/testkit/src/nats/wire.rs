@@ -53,10 +53,15 @@ impl Connection {
         Ok(connection)
     }
 
-    /// The first answer.
+    /// The answer. A receipt that comes before it is let go.
     pub async fn request(&mut self, subject: &str, headers: &[(&str, &str)], payload: &[u8]) -> anyhow::Result<Message> {
         let asked = self.ask(subject, headers, payload).await?;
-        self.answer(asked).await.with_context(|| format!("asking {subject}"))
+        loop {
+            let answer = self.answer(asked).await.with_context(|| format!("asking {subject}"))?;
+            if answer.header("Stateward-Receipt").is_none() {
+                return Ok(answer);
+            }
+        }
     }
 
     /// A request to JetStream's API. A refusal is an error.

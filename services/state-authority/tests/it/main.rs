@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers of tests are no tests to clippy")]
 
+mod behind;
+mod cold;
 mod commands;
 mod deleting;
+mod doubts;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod faults;

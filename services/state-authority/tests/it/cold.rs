@@ -1,0 +1,85 @@
+//! Many sessions, each touched once: what is cached stays within its bound, and a cold update costs one read.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// As many updates at once as that many game masters send.
+const SIDE_BY_SIDE: usize = 8;
+/// Sessions that the cache has room for, of what one of these takes by its estimate.
+const ROOM_FOR: usize = 300;
+const BYTES_EACH: usize = 8 << 10;
+
+/// The short form: `STATEWARD_FAULT_SESSIONS=10000` is the long one.
+fn sessions() -> usize {
+    std::env::var("STATEWARD_FAULT_SESSIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+}
+
+/// Copies of one session's document under other ids: creating each by command would take longer than the test.
+async fn copies(world: &World, count: usize) -> Vec<String> {
+    let original = world.document().await;
+    let ids: Vec<String> = (0..count).map(|_| service_kit::random_id()).collect();
+    let mut wire = world.wire().await;
+    for some in ids.chunks(500) {
+        let copies = some.iter().map(|id| {
+            let mut copy = original.clone();
+            copy["_id"] = json!(id);
+            copy.as_object_mut().unwrap().remove("openFor");
+            copy
+        });
+        wire.insert(&world.database, "gameSessions", copies.collect()).await.unwrap();
+    }
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_touched_once_each_stay_within_the_bound_of_the_cache() {
+    let world = World::new().await;
+    let bound = ROOM_FOR * BYTES_EACH;
+    let authority = world
+        .authority_with(|config| {
+            config.cache.bytes = bound;
+            // A session leaves the cache when its document shows it.
+            config.snapshot.interval_ms = 100;
+            config.snapshot.at_once = 4;
+            config.snapshot.per_second = 1_000;
+        })
+        .await;
+    world.play().await;
+    let ids = copies(&world, sessions()).await;
+    let most = AtomicU64::new(0);
+    let mut took: Vec<Duration> = stream::iter(&ids)
+        .map(async |id| {
+            let operations = json!([{"path": "characters.0.pluginData.hitPoints", "operation": "inc", "value": 1}]);
+            let update = json!({"id": "u1", "sessionId": id, "version": "0", "operations": operations, "timestamp": 1, "source": "gm"});
+            let begun = Instant::now();
+            let subject = world.bus.subjects().session_update(&id.parse().unwrap());
+            let answer: Value = world.ask(subject, &crate::support::gm(), &update).await.unwrap();
+            assert_eq!(answer["newVersion"], json!("1"));
+            most.fetch_max(u64::try_from(authority.authority.metrics.cached_bytes.get()).unwrap(), Ordering::Relaxed);
+            begun.elapsed()
+        })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    took.sort_unstable();
+    let (median, slow) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+    let (most, metrics) = (most.into_inner(), &authority.authority.metrics);
+    eprintln!(
+        "{} cold updates: p50 {median:?}, p99 {slow:?}; at most {most} bytes cached of {bound}; {} loads, {} evictions",
+        took.len(),
+        metrics.loads.get(),
+        metrics.evictions.get()
+    );
+    assert!(metrics.evictions.get() > 0, "the bound was never reached");
+    // Each request may bring its session in before it makes room.
+    let most_allowed = (bound + SIDE_BY_SIDE * BYTES_EACH) as u64;
+    assert!(most <= most_allowed, "{most} bytes were cached, the bound is {bound}");
+    assert!(metrics.loads.get() <= 2 * took.len() as u64, "a cold update costs one read");
+}
