@@ -1,0 +1,72 @@
+import "fake-indexeddb/auto";
+import { readFileSync } from "node:fs";
+
+import * as pinia from "pinia";
+import * as socketIo from "socket.io-client";
+import { afterEach, expect, it, vi } from "vitest";
+
+import * as client from "../src/index.ts";
+import * as clientPinia from "../src/pinia/index.ts";
+import * as plugin from "../src/plugin/index.ts";
+import * as testing from "../src/testing/index.ts";
+
+const MODULES: Record<string, object> = {
+  "@stateward/client": client,
+  "@stateward/client/pinia": clientPinia,
+  "@stateward/client/plugin": plugin,
+  "@stateward/client/testing": testing,
+  pinia,
+  "socket.io-client": socketIo,
+};
+const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const IMPORT = /^import \{ (.*) \} from "(.*)";\n/gm;
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+it("every example of the README runs, one after another", async () => {
+  const blocks = [...README.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
+  expect(blocks).toHaveLength(7);
+  expect(blocks[0]!.trimEnd().split("\n").length).toBeLessThanOrEqual(20);
+  const sheet = { strength: 18, hitPoints: 7 };
+  const gateway = new testing.FakeGateway({
+    gameState: {
+      characters: [{ id: "char-1", pluginData: { hitPoints: 20, abilities: { strength: 18 } } }],
+      actors: [{ id: "goblin", pluginData: { ...sheet, armorClass: 5 } }],
+      currentEncounter: { id: "e", tokens: [{ id: "t", x: 0 }] },
+    },
+  });
+  const [show, draw, redraw] = [vi.fn(), vi.fn(), vi.fn()];
+  const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const storage = { getItem: () => null, setItem: vi.fn(), removeItem: vi.fn() };
+  for (const [name, value] of Object.entries({ document: page, window: page, localStorage: storage, location: { origin: "o" } })) vi.stubGlobal(name, value);
+  const names: Record<string, unknown> = { show, draw, redraw, sessionId: gateway.session.id, fetchToken: () => "gm" };
+  const code = blocks.join("\n").replaceAll(IMPORT, (_, list: string, from: string) => {
+    for (const name of list.split(", ")) {
+      expect(MODULES[from], `${name} of ${from}`).toHaveProperty(name);
+      names[name] = MODULES[from]![name as never];
+    }
+    return "";
+  });
+  names["webSocketTransport"] = () => gateway.transport;
+  const body = `return (async () => {${code}\nreturn { connection, replica, tested, copy, fake };})()`;
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the README's own code
+  const run = new Function(...Object.keys(names), body) as (...values: unknown[]) => Promise<Ran>;
+  const { connection, replica, tested, copy, fake } = await run(...Object.values(names));
+  expect(gateway.session.game.root.characters).toMatchObject([{ name: "Ana", pluginData: { hitPoints: 6 } }]);
+  expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{ x: 30 }] });
+  expect(show.mock.calls).toEqual([["Ana", expect.any(String), true, []]]);
+  expect(draw).toHaveBeenCalled();
+  expect(redraw).toHaveBeenCalled();
+  expect(fake.session.game.root.pluginData["round"]).toBe(2);
+  for (const one of [replica, copy, connection, tested]) one.stop();
+});
+
+interface Ran {
+  readonly connection: client.Connection;
+  readonly tested: client.Connection;
+  readonly replica: client.Replica;
+  readonly copy: client.Replica;
+  readonly fake: testing.FakeGateway;
+}
