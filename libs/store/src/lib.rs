@@ -35,7 +35,9 @@ pub use connect::Store;
 pub use error::{Corruption, StoreError};
 pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
 pub use load::{Loaded, Replayed, replay_entry};
-pub use migration::{CampaignSource, OldSession, OldSessions, Replaced, SourceEntity, UnreadableSession};
+pub use migration::{
+    CampaignSource, OldSession, OldSessions, Replaced, Restored, RolledBack, SessionBackup, SessionBackups, SourceEntity, UnreadableSession,
+};
 pub use modes::{Modes, PlaceChange};
 pub use repair::{JournalEnd, Remains, Repair, RepairResult};
 pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};

@@ -1,21 +1,33 @@
 //! Sessions and campaigns as an earlier program kept them: reading them, and putting ours in their place.
 //!
 //! An old session names its characters and its encounter instead of holding a state. Old documents hold an entity's fields at
-//! the top level, with object ids and dates among them. A document without an `epoch` is an old session; one without a
-//! `document` is an old entity. Whatever is replaced is kept whole in the collection `migrationBackups`.
+//! the top level, with object ids and dates among them, in a collection per kind or all in `documents`, told apart by
+//! `documentType`. A document without an `epoch` is an old session; one without a `document` is an old entity. Whatever is
+//! replaced is kept whole in the collection `migrationBackups`, with the hash of what took its place: so whatever nobody
+//! touched since can be put back ([`restore`]).
 
+mod backups;
 mod replace;
+mod restore;
+mod source;
 
+use futures_util::TryStreamExt;
 use game_state::Value;
 use mongodb::{
     Cursor,
     bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc, oid::ObjectId},
 };
 
+pub use backups::{SessionBackup, SessionBackups};
 pub use replace::Replaced;
+pub use restore::{Restored, RolledBack};
+pub use source::{CampaignSource, SourceEntity};
 
-use crate::{Kind, Store, StoreError, campaigns::decode_entity, connect::collection, convert};
-use futures_util::TryStreamExt;
+use crate::{
+    Store, StoreError,
+    connect::{collection, within},
+    convert,
+};
 
 /// What an earlier program wrote for itself into each document.
 const BOOKKEEPING: [&str; 2] = ["__v", "_id"];
@@ -41,28 +53,6 @@ pub struct OldSessions {
     cursor: Cursor<RawDocumentBuf>,
 }
 
-/// A campaign and its documents, old and new.
-#[derive(Debug, Clone)]
-pub struct CampaignSource {
-    pub id: String,
-    /// `None`: there is no such campaign.
-    pub fields: Option<Value>,
-    pub entities: Vec<SourceEntity>,
-    /// The campaign's document, if it is an old one.
-    old_campaign: Option<RawDocumentBuf>,
-}
-
-/// A document of a campaign.
-#[derive(Debug, Clone)]
-pub struct SourceEntity {
-    pub kind: Kind,
-    pub id: String,
-    /// The entity as it stands in a state, or what no state can hold.
-    pub entity: Result<Value, String>,
-    /// Set while the document is an old one.
-    old: Option<RawDocumentBuf>,
-}
-
 impl Store {
     /// Sessions that are ours already.
     pub async fn count_new_sessions(&self) -> Result<u64, StoreError> {
@@ -79,31 +69,33 @@ impl Store {
         Ok(OldSessions { store: self.clone(), cursor })
     }
 
-    /// Everything of a campaign, whether its references are text or object ids.
-    pub async fn campaign_source(&self, id: &str) -> Result<CampaignSource, StoreError> {
-        const OPERATION: &str = "read an old campaign";
-        let keys = doc! { "$in": either(id) };
-        let campaigns = self.collection(collection::CAMPAIGNS);
-        let found = self.within(OPERATION, campaigns.find_one(doc! { "_id": keys.clone() })).await?;
-        let mut source = CampaignSource { id: id.to_owned(), fields: None, entities: Vec::new(), old_campaign: None };
-        if let Some(document) = found {
-            source.fields = Some(fields(&document, &[]).map_err(|fault| StoreError::corrupt(None, format!("campaigns {id}"), fault))?);
-            // Ours are keyed by text and name no owner but the game master.
-            let ours = matches!(document.get("_id"), Ok(Some(RawBsonRef::String(_)))) && document.get_str("gameMasterId").is_ok();
-            source.old_campaign = (!ours).then_some(document);
+    /// Sessions that are ours and not over: a live platform may be writing them.
+    pub async fn open_new_sessions(&self) -> Result<Vec<String>, StoreError> {
+        const OPERATION: &str = "list open sessions";
+        let filter = doc! { "openFor": { "$exists": true }, "epoch": { "$exists": true } };
+        let find = self.sessions().find(filter).projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 });
+        let mut cursor = self.within(OPERATION, find).await?;
+        let mut ids = Vec::new();
+        while let Some(document) = self.within(OPERATION, cursor.try_next()).await? {
+            ids.extend(key_text(&document));
         }
-        for kind in Kind::ALL {
-            let documents: Vec<_> = self
-                .within(OPERATION, async {
-                    let of_campaign = doc! { "campaignId": keys.clone() };
-                    self.collection(kind.collection()).find(of_campaign).sort(doc! { "_id": 1 }).await?.try_collect().await
-                })
-                .await?;
-            for document in documents {
-                source.entities.push(entity(kind, document)?);
-            }
+        Ok(ids)
+    }
+
+    /// The indexes that converting and rolling back lean on, beside those of the platform.
+    pub async fn ensure_migration_indexes(&self) -> Result<(), StoreError> {
+        let by_campaign = |name: &str, field: &str| {
+            doc! { "createIndexes": name, "indexes": [{ "name": field, "key": { field: 1 } }], "commitQuorum": "majority" }
+        };
+        let mut commands = vec![by_campaign(collection::BACKUPS, "campaign")];
+        // Making the index would make the collection.
+        if self.within("read old documents", self.collection(source::DOCUMENTS).find_one(doc! {})).await?.is_some() {
+            commands.push(by_campaign(source::DOCUMENTS, "campaignId"));
         }
-        Ok(source)
+        for command in commands {
+            within("create indexes", self.inner.config.load_timeout(), self.inner.database.run_command(command)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -114,10 +106,16 @@ impl OldSessions {
             let shown = raw.get("_id").map_or_else(|error| error.to_string(), |key| format!("{key:?}"));
             return Ok(Some(Err(UnreadableSession { id: shown, fault: "_id is neither a text nor an object id".to_owned() })));
         };
-        Ok(Some(match fields(&raw, &[]) {
-            Ok(fields) => Ok(OldSession { id, fields, raw }),
+        Ok(Some(OldSession::read(id, raw)))
+    }
+}
+
+impl OldSession {
+    fn read(id: String, raw: RawDocumentBuf) -> Result<Self, UnreadableSession> {
+        match fields(&raw, &[]) {
+            Ok(fields) => Ok(Self { id, fields, raw }),
             Err(fault) => Err(UnreadableSession { id, fault }),
-        }))
+        }
     }
 }
 
@@ -152,16 +150,4 @@ fn fields(document: &RawDocument, first: &[(&str, &str)]) -> Result<Value, Strin
         members.push((key.to_owned(), value));
     }
     game_state::Object::from_entries(members).map(Value::Object).map_err(|rejection| rejection.to_string())
-}
-
-fn entity(kind: Kind, document: RawDocumentBuf) -> Result<SourceEntity, StoreError> {
-    let Some(id) = key_text(&document) else {
-        return Err(StoreError::corrupt(None, kind.collection(), "an _id is neither a text nor an object id"));
-    };
-    if document.get_document("document").is_ok() {
-        let entity = decode_entity(kind, &document).map_err(|error| error.to_string());
-        return Ok(SourceEntity { kind, id, entity, old: None });
-    }
-    let entity = fields(&document, &[("id", &id)]);
-    Ok(SourceEntity { kind, id, entity, old: Some(document) })
 }

@@ -9,6 +9,8 @@ use game_state::{GameState, Limits, Object, Value, Version};
 use protocol::{CampaignId, Epoch, SessionStatus};
 use store::{CampaignDocument, CampaignSource, Kind, OldSession, SessionDocument, SourceEntity, SyncMark};
 
+use crate::layout;
+
 /// An old session in our form, with the campaign that it belongs to.
 #[derive(Debug)]
 pub struct Converted {
@@ -35,22 +37,42 @@ pub fn campaign_id(session: &OldSession) -> Result<String, Refusal> {
     id::<CampaignId>(&session.fields, "campaignId").map(|id| id.to_string())
 }
 
-pub fn decide(session: &OldSession, source: &CampaignSource, epoch: Epoch, now: u64) -> Result<Converted, Refusal> {
+/// The state that a session names, if it holds none itself.
+pub fn state_id(session: &OldSession) -> Option<&str> {
+    if held_state(&session.fields).is_some() { None } else { text(&session.fields, "gameStateId") }
+}
+
+/// `shared`: the state that the session names by its [`state_id`]. `reset`: begin at version 0, whatever version there is.
+pub fn decide(
+    session: &OldSession,
+    shared: Option<&Value>,
+    source: &CampaignSource,
+    epoch: Epoch,
+    now: u64,
+    reset: bool,
+) -> Result<Converted, Refusal> {
     let fields = &session.fields;
     let campaign = campaign(source, fields)?;
     if let Some((entity, fault)) = source.entities.iter().find_map(|entity| Some((entity, entity.entity.as_ref().err()?))) {
         return Err(Refusal::new(format!("{} {}", entity.kind.collection(), entity.id), fault.clone()));
     }
-    let (state, version) = kept_state(fields)?.map_or_else(|| Ok((state(fields, source, &campaign)?, Version::ZERO)), Ok)?;
-    let mut state =
-        GameState::from_value(state, &Limits::default()).map_err(|rejection| Refusal::new("gameState", rejection.to_string()))?;
+    let kept = kept_state(fields, shared)?;
+    let made = kept.is_none();
+    let mut state = match kept {
+        Some(state) => state,
+        None => checked(state(fields, source, &campaign)?)?,
+    };
+    let version = if reset { Version::ZERO } else { version(fields, shared)? };
     let status = status(fields)?;
     let document = SessionDocument {
         id: session.id.parse().map_err(|error| Refusal::new("_id", format!("{error}")))?,
         name: text(fields, "name").unwrap_or(&session.id).to_owned(),
         campaign_id: campaign.id.clone(),
         game_master_id: id(fields, "gameMasterId")?,
-        participant_ids: ids(fields, "participantIds")?.into_iter().map(|text| parse("participantIds", &text)).collect::<Result<_, _>>()?,
+        participant_ids: layout::ids(fields, "participantIds")?
+            .into_iter()
+            .map(|text| parse("participantIds", &text))
+            .collect::<Result<_, _>>()?,
         names: BTreeMap::new(),
         status,
         frozen: None,
@@ -58,12 +80,14 @@ pub fn decide(session: &OldSession, source: &CampaignSource, epoch: Epoch, now: 
         epoch_version: version,
         game_state_version: version,
         game_state_hash: state.hash(),
-        last_state_update: milliseconds(fields, "lastStateUpdate").unwrap_or(now),
+        last_state_update: milliseconds(fields, "lastStateUpdate")
+            .or(shared.and_then(|state| milliseconds(state, "lastUpdate")))
+            .unwrap_or(now),
         scheduled_for: None,
         created_at: now,
         open_for: (status != SessionStatus::Ended).then(|| campaign.id.clone()),
         // The state was made of the campaign's documents; one that was kept may differ from them.
-        sync: (version == Version::ZERO).then_some(SyncMark { epoch, version, at: now, error: None }),
+        sync: made.then_some(SyncMark { epoch, version, at: now, error: None }),
         audit: Vec::new(),
     };
     Ok(Converted { document, state, campaign })
@@ -86,14 +110,34 @@ fn campaign(source: &CampaignSource, session: &Value) -> Result<CampaignDocument
     })
 }
 
-/// A state that the session has already, with its version.
-fn kept_state(session: &Value) -> Result<Option<(Value, Version)>, Refusal> {
-    let Some(state) = session.get("gameState").filter(|state| state.as_object().is_some()) else { return Ok(None) };
-    let version = match text(session, "gameStateVersion") {
-        None => Version::ZERO,
-        Some(text) => parse("gameStateVersion", text)?,
+/// A state that the session holds or names already, in our form.
+pub fn kept_state(session: &Value, shared: Option<&Value>) -> Result<Option<GameState>, Refusal> {
+    let (state, field) = match (held_state(session), shared) {
+        (Some(held), _) => (held, "gameState"),
+        (None, Some(shared)) => {
+            let state = ["state", "gameState"].iter().find_map(|key| shared.get(key)).filter(|state| state.as_object().is_some());
+            (state.ok_or_else(|| Refusal::new("gameStateId", "names a document without a state"))?, "gameStateId")
+        }
+        (None, None) => return Ok(None),
     };
-    Ok(Some((state.clone(), version)))
+    checked(layout::state(state, field)?).map(Some)
+}
+
+fn held_state(session: &Value) -> Option<&Value> {
+    session.get("gameState").filter(|state| state.as_object().is_some())
+}
+
+fn checked(state: Value) -> Result<GameState, Refusal> {
+    GameState::from_value(state, &Limits::default()).map_err(|rejection| Refusal::new("gameState", rejection.to_string()))
+}
+
+/// The version that there is already, of the session or of the state that it names; else 0.
+fn version(session: &Value, shared: Option<&Value>) -> Result<Version, Refusal> {
+    let shared = shared.and_then(|state| text(state, "version").or(text(state, "gameStateVersion")));
+    match text(session, "gameStateVersion").or(shared) {
+        None => Ok(Version::ZERO),
+        Some(text) => parse("gameStateVersion", text),
+    }
 }
 
 /// The state of what the session and its campaign name.
@@ -105,17 +149,16 @@ fn state(session: &Value, source: &CampaignSource, campaign: &CampaignDocument) 
     };
     let all = |kind: Kind| source.entities.iter().filter(|entity| entity.kind == kind).filter_map(SourceEntity::value).cloned().collect();
     let characters = if session.get("characterIds").is_some() {
-        let mut ids = ids(session, "characterIds")?;
+        let mut ids = layout::ids(session, "characterIds")?;
         ids.sort_unstable();
         ids.dedup();
         ids.iter().map(|id| named(Kind::Character, "characterIds", id)).collect::<Result<_, _>>()?
     } else {
         all(Kind::Character)
     };
-    let encounter = match session.get("currentEncounterId").filter(|id| !id.is_null()) {
+    let encounter = match encounter_id(session)? {
         None => Value::Null,
         Some(id) => {
-            let id = id.as_str().ok_or_else(|| Refusal::new("currentEncounterId", "is not an id"))?;
             let encounter = named(Kind::Encounter, "currentEncounterId", id)?;
             // A state has the encounter that is played, and no history.
             if is_over(&encounter) { Value::Null } else { encounter }
@@ -131,7 +174,13 @@ fn state(session: &Value, source: &CampaignSource, campaign: &CampaignDocument) 
     Object::from_entries(members).map(Value::Object).map_err(|rejection| Refusal::new("gameState", rejection.to_string()))
 }
 
-fn is_over(encounter: &Value) -> bool {
+pub fn encounter_id(session: &Value) -> Result<Option<&str>, Refusal> {
+    let id = session.get("currentEncounterId").filter(|id| !id.is_null());
+    id.map(|id| id.as_str().ok_or_else(|| Refusal::new("currentEncounterId", "is not an id"))).transpose()
+}
+
+/// An encounter that is over has no place in a state.
+pub fn is_over(encounter: &Value) -> bool {
     matches!(text(encounter, "status"), Some("ended" | "completed" | "finished" | "stopped"))
 }
 
@@ -148,13 +197,6 @@ fn status(session: &Value) -> Result<SessionStatus, Refusal> {
 
 fn id<T: FromStr<Err: std::fmt::Display>>(fields: &Value, field: &str) -> Result<T, Refusal> {
     parse(field, text(fields, field).ok_or_else(|| Refusal::new(field, "is missing or no id"))?)
-}
-
-fn ids(fields: &Value, field: &str) -> Result<Vec<String>, Refusal> {
-    let Some(list) = fields.get(field).filter(|list| !list.is_null()) else { return Ok(Vec::new()) };
-    let list = list.as_array().ok_or_else(|| Refusal::new(field, "is not a list"))?;
-    let one = |id: &Value| id.as_str().map(str::to_owned).ok_or_else(|| Refusal::new(field, "holds something that is no id"));
-    list.iter().map(one).collect()
 }
 
 fn parse<T: FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Refusal> {

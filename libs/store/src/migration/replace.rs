@@ -1,9 +1,10 @@
 //! Putting ours in the place of an old session and of the old documents of its campaign: all of it, or nothing.
 
-use game_state::{CanonicalState, Value};
+use game_state::{CanonicalState, StateHash};
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc, raw::CStr};
+use sha2::{Digest as _, Sha256};
 
-use super::{CampaignSource, OldSession, SourceEntity};
+use super::{CampaignSource, OldSession, source};
 use crate::{
     CampaignDocument, Kind, SessionDocument, Store, StoreError,
     batches::{Batches, Verb},
@@ -16,7 +17,7 @@ use crate::{
 const OPERATION: &str = "replace an old session";
 
 /// Fields of an old session that the state replaces.
-const REPLACED: [&str; 2] = ["characterIds", "currentEncounterId"];
+const REPLACED: [&str; 3] = ["characterIds", "currentEncounterId", "gameStateId"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
@@ -42,18 +43,22 @@ impl Store {
         let document = session_document(&old.raw, new, &state)?;
         self.write_base(&new.id, &state).await?;
         let mut transaction = Transaction::begin(self).await?;
-        match replace(&mut transaction, old, &document, campaign, source, at).await {
-            Ok(true) => transaction.commit().await.map(|()| Replaced::Replaced).map_err(StoreError::from),
+        let result = match replace(&mut transaction, old, new, &document, campaign, source, at).await {
+            Ok(true) => return transaction.commit().await.map(|()| Replaced::Replaced).map_err(StoreError::from),
             Ok(false) => Ok(Replaced::Already),
             Err(error) if is_duplicate_key(&error) => Ok(Replaced::KeyTaken),
             Err(error) => Err(error),
-        }
+        };
+        // At once: the next try, or another session of the campaign, would meet its locks.
+        transaction.abort().await;
+        result
     }
 }
 
 async fn replace(
     transaction: &mut Transaction,
     old: &OldSession,
+    new: &SessionDocument,
     document: &RawDocumentBuf,
     campaign: &CampaignDocument,
     source: &CampaignSource,
@@ -70,28 +75,39 @@ async fn replace(
     let mut sessions = Batches::new(Verb::Insert, collection::SESSIONS);
     sessions.push(document);
     let mut backups = Batches::new(Verb::Update, collection::BACKUPS);
-    back_up(&mut backups, collection::SESSIONS, &old.id, &old.raw, at)?;
+    let of = campaign.id.as_str();
+    let place = doc! {
+        "campaign": of, "into": collection::SESSIONS, "wrote": fingerprint(document), "epoch": new.epoch.as_str(),
+        "version": new.game_state_version.to_string(), "hash": new.game_state_hash.to_string(),
+    };
+    back_up(&mut backups, (collection::SESSIONS, &old.id, &old.raw), place, at)?;
     // Old before new: both may have the same key.
     let mut batches = vec![sessions];
     if let Some(old) = &source.old_campaign {
-        back_up(&mut backups, collection::CAMPAIGNS, &source.id, old, at)?;
+        let document = campaign_document(old, campaign)?;
+        let place = doc! { "campaign": of, "into": collection::CAMPAIGNS, "wrote": fingerprint(&document) };
+        back_up(&mut backups, (collection::CAMPAIGNS, &source.id, old), place, at)?;
         let mut gone = Batches::new(Verb::Delete, collection::CAMPAIGNS);
         gone.push(&deletion(old, doc! {})?);
         let mut campaigns = Batches::new(Verb::Insert, collection::CAMPAIGNS);
-        campaigns.push(&campaign_document(old, campaign)?);
+        campaigns.push(&document);
         batches.extend([gone, campaigns]);
     }
     for kind in Kind::ALL {
         let mut gone = Batches::new(Verb::Delete, kind.collection());
+        let mut gone_documents = Batches::new(Verb::Delete, source::DOCUMENTS);
         let mut entities = Batches::new(Verb::Insert, kind.collection());
         for entity in source.entities.iter().filter(|entity| entity.kind == kind) {
-            let (Some(old), Ok(content)) = (&entity.old, &entity.entity) else { continue };
-            back_up(&mut backups, kind.collection(), &entity.id, old, at)?;
+            let (Some((from, old)), Ok(content)) = (&entity.old, &entity.entity) else { continue };
+            let document = raw(doc! { "_id": &entity.id, "campaignId": of })?;
+            let document = convert::append_value(document, "document", content).map_err(|error| unstorable(OPERATION, error))?;
+            let place = doc! { "campaign": of, "into": kind.collection(), "wrote": fingerprint(&document) };
+            back_up(&mut backups, (from, &entity.id, old), place, at)?;
+            let gone = if *from == source::DOCUMENTS { &mut gone_documents } else { &mut gone };
             gone.push(&deletion(old, doc! {})?);
-            let document = raw(doc! { "_id": &entity.id, "campaignId": campaign.id.as_str() })?;
-            entities.push(&convert::append_value(document, "document", content).map_err(|error| unstorable(OPERATION, error))?);
+            entities.push(&document);
         }
-        batches.extend([gone, entities]);
+        batches.extend([gone, gone_documents, entities]);
     }
     batches.push(backups);
     for command in batches.into_iter().flat_map(Batches::into_commands) {
@@ -125,18 +141,25 @@ fn with_others(mut ours: RawDocumentBuf, old: &RawDocument, dropped: impl Fn(&st
     Ok(ours)
 }
 
-/// The first backup of a document is the one that counts.
-fn back_up(backups: &mut Batches, name: &str, id: &str, document: &RawDocument, at: u64) -> Result<(), StoreError> {
-    let mut set = raw(doc! { "collection": name, "at": i64::try_from(at).unwrap_or(i64::MAX) })?;
-    set.append(cstr!("document"), document);
+/// Keeps a document, and with it what took its place. The first backup of a document is the one that counts.
+fn back_up(backups: &mut Batches, old: (&str, &str, &RawDocument), place: Document, at: u64) -> Result<(), StoreError> {
+    let (name, id, document) = old;
+    let mut kept = raw(doc! { "collection": name, "at": i64::try_from(at).unwrap_or(i64::MAX) })?;
+    kept.append(cstr!("document"), document);
     let mut change = RawDocumentBuf::new();
-    change.append(cstr!("$setOnInsert"), set);
+    change.append(cstr!("$setOnInsert"), kept);
+    change.append(cstr!("$set"), raw(place)?);
     backups.upsert(&raw(doc! { "_id": format!("{name}:{id}") })?, &change);
     Ok(())
 }
 
+/// Tells whether somebody changed a document since.
+pub(super) fn fingerprint(document: &RawDocument) -> String {
+    StateHash::from_bytes(Sha256::digest(document.as_bytes()).into()).to_string()
+}
+
 /// A statement that deletes the document with the key of `document`, if it matches the filter as well.
-fn deletion(document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, StoreError> {
+pub(super) fn deletion(document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, StoreError> {
     let Ok(Some(key)) = document.get("_id") else { return Err(unstorable(OPERATION, "a document without a key")) };
     let mut filter = raw(filter)?;
     filter.append(cstr!("_id"), key);
@@ -145,13 +168,6 @@ fn deletion(document: &RawDocument, filter: Document) -> Result<RawDocumentBuf, 
     Ok(statement)
 }
 
-fn raw(document: Document) -> Result<RawDocumentBuf, StoreError> {
+pub(super) fn raw(document: Document) -> Result<RawDocumentBuf, StoreError> {
     RawDocumentBuf::try_from(document).map_err(|error| unstorable(OPERATION, error))
-}
-
-impl SourceEntity {
-    /// The entity, if it can stand in a state.
-    pub fn value(&self) -> Option<&Value> {
-        self.entity.as_ref().ok()
-    }
 }

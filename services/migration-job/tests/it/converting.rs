@@ -17,7 +17,7 @@ async fn old_sessions_become_ours_and_whatever_was_replaced_is_kept() {
         assert_eq!((code, &report["applied"], &report["converted"], &report["failed"]), (0, &json!(false), &json!(2), &json!([])));
         assert_eq!(old.everything().await, before, "a dry run writes nothing");
 
-        let (code, report) = old.run(&["--apply"]).await;
+        let (code, report) = old.run(&["apply"]).await;
         assert_eq!((code, &report["converted"], &report["failed"]), (0, &json!(2), &json!([])), "{report}");
         let loaded = old.store.load(&active.parse().unwrap()).await.unwrap().expect("it is checked by hash");
         let state: serde_json::Value = serde_json::from_str(&loaded.state.root().to_json()).unwrap();
@@ -61,7 +61,7 @@ async fn old_sessions_become_ours_and_whatever_was_replaced_is_kept() {
         drop(work);
 
         let after = old.everything().await;
-        let (code, report) = old.run(&["--apply"]).await;
+        let (code, report) = old.run(&["apply"]).await;
         assert_eq!((code, &report["found"], &report["alreadyNew"]), (0, &json!(0), &json!(2)));
         assert_eq!(old.everything().await, after, "a second run changes nothing");
     }
@@ -90,7 +90,7 @@ async fn a_session_that_cannot_be_converted_is_listed_and_left_and_the_rest_go_o
     let second = old.session(3, 1, true, json!({"status": "paused"})).await;
 
     let before = old.find("gameSessions", json!({})).await;
-    let (code, report) = old.run(&["--apply"]).await;
+    let (code, report) = old.run(&["apply"]).await;
     assert_eq!((code, &report["converted"]), (2, &json!(2)), "{report}");
     let failed: Vec<_> = report["failed"]
         .as_array()
@@ -112,7 +112,7 @@ async fn a_session_that_cannot_be_converted_is_listed_and_left_and_the_rest_go_o
     // What was repaired is converted by the next run.
     let fix = json!({"$set": {"status": "ended"}});
     assert!(old.wire.update(&old.database.clone(), "gameSessions", json!({"_id": {"$oid": second}}), fix).await.unwrap());
-    let (code, report) = old.run(&["--apply"]).await;
+    let (code, report) = old.run(&["apply"]).await;
     assert_eq!((code, &report["converted"], report["failed"].as_array().unwrap().len()), (2, &json!(1), 8));
 }
 
@@ -129,7 +129,7 @@ async fn a_state_that_a_session_has_already_is_kept_with_its_version() {
             json!({"gameState": state, "gameStateVersion": "42", "gameStateHash": "stale", "lastStateUpdate": 1_600_000_000_000_i64}),
         )
         .await;
-    let (code, report) = old.run(&["--apply"]).await;
+    let (code, report) = old.run(&["apply"]).await;
     assert_eq!(code, 0, "{report}");
     let loaded = old.store.load(&id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(loaded.document.game_state_version.get(), 42);

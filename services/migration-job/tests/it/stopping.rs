@@ -18,7 +18,7 @@ async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
     }
     let mut killed_in_the_middle = 0;
     for round in 1..=3_u64 {
-        let mut job = old.command(&["--apply"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut job = old.command(&["apply"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Killed once some more are converted, wherever it is then.
         let deadline = Instant::now() + Duration::from_secs(60);
         while old.store.count_new_sessions().await.unwrap() < round * 25 && job.try_wait().unwrap().is_none() {
@@ -30,7 +30,7 @@ async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
     }
     assert_eq!(killed_in_the_middle, 3, "there was something left each time");
 
-    let (first, second) = tokio::join!(old.run(&["--apply"]), old.run(&["--apply"]));
+    let (first, second) = tokio::join!(old.run(&["apply"]), old.run(&["apply"]));
     assert_eq!((first.0, second.0), (0, 0), "{first:?} {second:?}");
     assert_eq!(old.store.count_old_sessions().await.unwrap(), 0);
     assert_eq!(old.store.count_new_sessions().await.unwrap(), 120);

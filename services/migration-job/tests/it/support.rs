@@ -4,8 +4,18 @@ use serde_json::{Value, json};
 use store::{Store, StoreConfig};
 use testkit::{Mongo, mongo::wire::Connection};
 
-pub(crate) const COLLECTIONS: [&str; 9] =
-    ["gameSessions", "sessionUpdates", "sessionBases", "campaigns", "characters", "actors", "items", "encounters", "migrationBackups"];
+pub(crate) const COLLECTIONS: [&str; 10] = [
+    "documents",
+    "gameSessions",
+    "sessionUpdates",
+    "sessionBases",
+    "campaigns",
+    "characters",
+    "actors",
+    "items",
+    "encounters",
+    "migrationBackups",
+];
 
 pub(crate) struct Old {
     pub(crate) mongo: &'static Mongo,
@@ -72,6 +82,23 @@ impl Old {
         let encounters = [(0, "active"), (1, "completed")]
             .map(|(of, status)| json!({"_id": key(4, of), "campaignId": campaign, "status": status, "tokens": [{"at": key(1, 0)}]}));
         self.insert("encounters", encounters.to_vec()).await;
+    }
+
+    /// The same, with the documents of every kind in one collection.
+    pub(crate) async fn campaign_in_documents(&mut self, n: u32, object_ids: bool) {
+        let key = |kind: u32, of: u32| if object_ids { json!({"$oid": oid(n, kind, of)}) } else { json!(oid(n, kind, of)) };
+        let campaign = key(0, 0);
+        let document = json!({"_id": campaign, "name": format!("Campaign {n}"), "gameMasterId": key(9, 0)});
+        self.insert("campaigns", vec![document]).await;
+        let kinds = [(1, "character", 3), (2, "actor", 3), (3, "item", 3), (4, "encounter", 2), (6, "vtt-document", 1)];
+        let documents = kinds.iter().flat_map(|(kind, word, count)| {
+            let campaign = campaign.clone();
+            (0..*count).map(move |of| {
+                let status = if of == 0 { "active" } else { "completed" };
+                json!({"_id": key(*kind, of), "campaignId": campaign, "documentType": word, "name": format!("{word} {of}"), "status": status, "__v": 0})
+            })
+        });
+        self.insert("documents", documents.collect()).await;
     }
 
     /// An old session of campaign `n` with some fields replaced.

@@ -1,0 +1,118 @@
+//! Going over the old sessions, one in memory at a time.
+
+use protocol::Epoch;
+use service_kit::{Clock, random_id};
+use store::{OldSession, Replaced, Store, StoreError};
+
+use crate::{
+    decide::{self, Converted, Refusal},
+    progress::Progress,
+    report::{Conversion, Failure},
+    retry::patiently,
+};
+
+/// Codes of refusals that are a document's own fault: it, or what was kept of it, passes what MongoDB stores.
+const UNSTORABLE: [i32; 3] = [10334, 17419, 17420];
+
+pub(crate) async fn plan(store: &Store, clock: &Clock, reset_versions: bool) -> Result<Conversion, StoreError> {
+    run(Job { store, clock, apply: false, reset_versions }).await
+}
+
+pub(crate) async fn apply(store: &Store, clock: &Clock, reset_versions: bool) -> Result<Conversion, StoreError> {
+    // First: the rule of one open session per campaign is an index.
+    store.ensure_indexes().await?;
+    store.ensure_migration_indexes().await?;
+    run(Job { store, clock, apply: true, reset_versions }).await
+}
+
+struct Job<'a> {
+    store: &'a Store,
+    clock: &'a Clock,
+    apply: bool,
+    reset_versions: bool,
+}
+
+async fn run(job: Job<'_>) -> Result<Conversion, StoreError> {
+    let store = job.store;
+    let mut report = Conversion {
+        applied: job.apply,
+        already_new: store.count_new_sessions().await?,
+        open_skipped: store.open_new_sessions().await?,
+        ..Conversion::default()
+    };
+    let mut progress = Progress::begin(job.clock, store.count_old_sessions().await?);
+    let mut sessions = store.old_sessions().await?;
+    while let Some(session) = sessions.next().await? {
+        report.found += 1;
+        match session {
+            Err(unreadable) => {
+                report.failed.push(Failure { session: unreadable.id, field: "document".to_owned(), reason: unreadable.fault });
+            }
+            Ok(session) => match patiently(store, async || job.convert(&session).await).await? {
+                Ok(true) => report.converted += 1,
+                Ok(false) => report.already_converted += 1,
+                Err(Refusal { field, reason }) => report.failed.push(Failure { session: session.id, field, reason }),
+            },
+        }
+        progress.at(report.found, report.failed.len());
+    }
+    Ok(report)
+}
+
+impl Job<'_> {
+    /// True: converted, or in a dry run could be. False: somebody else has converted it.
+    async fn convert(&self, session: &OldSession) -> Result<Result<bool, Refusal>, StoreError> {
+        let (store, clock) = (self.store, self.clock);
+        let campaign = match decide::campaign_id(session) {
+            Ok(campaign) => campaign,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let source = match store.campaign_source(&campaign).await {
+            Ok(source) => source,
+            Err(StoreError::Corrupt(corruption)) => return Ok(Err(Refusal::new("campaignId", corruption.to_string()))),
+            Err(error) => return Err(error),
+        };
+        let shared = match named_state(store, session).await? {
+            Ok(shared) => shared,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let epoch = Epoch::from(random_id().as_str());
+        let converted = decide::decide(session, shared.as_ref(), &source, epoch, clock.now_ms(), self.reset_versions);
+        let Converted { document, mut state, campaign } = match converted {
+            Ok(converted) => converted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !self.apply {
+            // What the index would refuse.
+            let Some(of) = &document.open_for else { return Ok(Ok(true)) };
+            let open = store.open_session_of_campaign(of).await?;
+            return Ok(open.map_or(Ok(true), |other| Err(open_elsewhere(other.as_str()))));
+        }
+        match store.replace_old_session(session, &document, &state.canonical(), &campaign, &source, clock.now_ms()).await {
+            Ok(Replaced::Replaced) => Ok(Ok(true)),
+            Ok(Replaced::Already) => Ok(Ok(false)),
+            Ok(Replaced::KeyTaken) => Ok(Err(match store.open_session_of_campaign(&document.campaign_id).await? {
+                Some(other) if document.open_for.is_some() => open_elsewhere(other.as_str()),
+                _ => Refusal::new("_id", "a session or a document of the same id exists already"),
+            })),
+            Err(StoreError::Driver { code, message, .. }) if code.is_none_or(|code| UNSTORABLE.contains(&code)) => {
+                Ok(Err(Refusal::new("document", message)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The state that a session names instead of holding it.
+pub(crate) async fn named_state(store: &Store, session: &OldSession) -> Result<Result<Option<game_state::Value>, Refusal>, StoreError> {
+    let Some(id) = decide::state_id(session) else { return Ok(Ok(None)) };
+    Ok(match store.old_state(id).await? {
+        Some(Ok(state)) => Ok(Some(state)),
+        Some(Err(fault)) => Err(Refusal::new("gameStateId", fault)),
+        None => Err(Refusal::new("gameStateId", format!("there is no state {id}"))),
+    })
+}
+
+fn open_elsewhere(other: &str) -> Refusal {
+    Refusal::new("status", format!("the campaign has an open session already: {other}"))
+}
