@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
 mod catch_up;
+mod deploy_chart;
 mod deploy_nats;
 mod ending;
 mod follower;

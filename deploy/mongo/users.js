@@ -1,0 +1,40 @@
+// MongoDB users, one for each service that uses it; the gateway has none. Run once by an administrator on the primary:
+//   AUTHORITY_PASSWORD=... SYNC_PASSWORD=... MIGRATION_PASSWORD=... mongosh "mongodb://admin@mongo/?replicaSet=stateward" users.js
+// The database is STATEWARD_DATABASE, or `stateward`. Running it again sets roles and passwords anew.
+
+const name = process.env.STATEWARD_DATABASE || "stateward";
+const target = db.getSiblingDB(name);
+const on = (collection, ...actions) => ({ resource: { db: name, collection }, actions });
+const documents = ["campaigns", "characters", "actors", "items", "encounters"];
+
+// Reads sessions, sets their sync mark, and writes the campaign's documents. It can neither make a session nor touch the journal.
+const syncRole = {
+  privileges: [
+    on("gameSessions", "find", "update"),
+    on("sessionUpdates", "find"),
+    // What each document was when its session began: the measure for changes by somebody else.
+    on("sessionBases", "find"),
+    ...documents.map((collection) => on(collection, "find", "insert", "update", "remove")),
+  ],
+  roles: [],
+};
+if (target.getRole("stateward-sync")) {
+  target.updateRole("stateward-sync", syncRole);
+} else {
+  target.createRole({ role: "stateward-sync", ...syncRole });
+}
+
+const user = (user, password, role) => {
+  if (!password) throw new Error(`no password for ${user}`);
+  const account = { pwd: password, roles: [{ role, db: name }], mechanisms: ["SCRAM-SHA-256"] };
+  if (target.getUser(user)) {
+    target.updateUser(user, account);
+  } else {
+    target.createUser({ user, ...account });
+  }
+};
+// The authority makes the indexes, writes sessions and journal, and imports campaigns.
+user("state-authority", process.env.AUTHORITY_PASSWORD, "readWrite");
+user("sync-worker", process.env.SYNC_PASSWORD, "stateward-sync");
+// Drop it after the migration: db.dropUser("migration-job").
+user("migration-job", process.env.MIGRATION_PASSWORD, "readWrite");
