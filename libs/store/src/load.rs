@@ -1,15 +1,17 @@
 //! Loading a session: the one way in which any service gets a state from MongoDB.
 
+use futures_util::TryStreamExt;
 use game_state::{GameState, Limits, Operations};
-use mongodb::bson::{RawBsonRef, RawDocument, doc};
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use protocol::{SessionId, update::EntryKind};
 
 use crate::{
     JournalEntry, SessionDocument, SessionHead, Store, StoreError,
     chain::{self, Link},
-    connect::within,
+    connect::{collection, within},
     convert,
     modes::Modes,
+    raw::Fields,
 };
 
 /// Entries read at once.
@@ -44,6 +46,16 @@ impl Store {
         const OPERATION: &str = "load a session";
         let after = self.inner.config.load_timeout();
         tokio::time::timeout(after, self.load_unbounded(id)).await.unwrap_or(Err(StoreError::Timeout { operation: OPERATION, after }))
+    }
+
+    /// Sessions whose document or state can be at fault without anybody knowing: in the order of their ids, above one of them.
+    pub async fn unfrozen_above(&self, id: Option<&SessionId>, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+        let above = doc! { "$gt": id.map_or("", SessionId::as_str) };
+        let filter = doc! { "_id": above, "frozen": { "$exists": false }, "epoch": { "$exists": true } };
+        let find = self.sessions().find(filter).sort(doc! { "_id": 1 }).limit(limit.into()).projection(doc! { "_id": 1 });
+        let found: Vec<_> = self.within("list sessions to verify", async { find.await?.try_collect().await }).await?;
+        let id = |document: &RawDocumentBuf| Fields { document, session: None, place: collection::SESSIONS }.parsed("_id");
+        found.iter().map(id).collect()
     }
 
     async fn load_unbounded(&self, id: &SessionId) -> Result<Option<Loaded>, StoreError> {

@@ -21,6 +21,15 @@ pub struct Config {
     pub scrub: Scrub,
     pub prune: Prune,
     pub limits: game_state::Limits,
+    pub rates: Rates,
+}
+
+/// What one session may ask for. 0 is no limit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rates {
+    /// Updates committed in one second by one instance.
+    pub updates_per_second: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -138,7 +147,7 @@ impl Default for Sweep {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scrub {
-    /// How often each cached session's stored document is verified; 0 is never.
+    /// How long after all sessions were verified it begins again, first with those in the cache; 0 is never.
     pub interval_ms: u64,
 }
 

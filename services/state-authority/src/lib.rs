@@ -40,6 +40,7 @@ pub mod load;
 pub mod metrics;
 pub mod prune;
 pub mod publish;
+pub mod rates;
 pub mod reads;
 pub mod request;
 pub mod scrub;

@@ -11,6 +11,7 @@ use crate::{
     config::millis,
     context::Authority,
     decide::{self, Head},
+    rates::Rate,
     session::{Document, Live, Session, Turn},
     touched::Touched,
 };
@@ -165,6 +166,7 @@ impl Authority {
             state: replayed.state,
             confirmed_at: self.clock.instant(),
             modes,
+            rate: Rate::new(self.clock.instant()),
             touched,
             document: Document { version: document.version, hash: document.hash },
             behind_since: None,

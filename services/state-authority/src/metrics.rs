@@ -32,6 +32,11 @@ pub struct Reason {
     pub reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Percent {
+    pub percent: u64,
+}
+
 #[derive(Clone)]
 pub struct Metrics {
     /// Requests answered.
@@ -75,6 +80,8 @@ pub struct Metrics {
     pub snapshots_due: Gauge,
     /// Sessions frozen for a fault in what is stored, by where it was found.
     pub frozen: Family<Reason, Counter>,
+    /// States that have passed a mark on the way to the limit of their size.
+    pub state_marks: Family<Percent, Counter>,
     /// Stored documents verified by the scrubber.
     pub scrubbed: Counter,
     /// Old entries deleted from the journal.
@@ -109,6 +116,7 @@ impl Metrics {
             snapshot_bytes: Family::default(),
             snapshots_due: Gauge::default(),
             frozen: Family::default(),
+            state_marks: Family::default(),
             scrubbed: Counter::default(),
             pruned: Counter::default(),
             swept: Counter::default(),
@@ -137,6 +145,7 @@ impl Metrics {
         registry.register_with_unit("snapshot_state", "State written to session documents", Unit::Bytes, m.snapshot_bytes.clone());
         registry.register("snapshots_due", "Session documents behind their journal", m.snapshots_due.clone());
         registry.register("sessions_frozen", "Sessions frozen", m.frozen.clone());
+        registry.register("state_marks", "States that neared the limit of their size", m.state_marks.clone());
         registry.register("scrubbed", "Stored documents verified", m.scrubbed.clone());
         registry.register("pruned_entries", "Old entries deleted from the journal", m.pruned.clone());
         registry.register("swept", "Sessions taken over from an instance that left", m.swept.clone());

@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{decide::Head, publish::Outbox, touched::Touched};
+use crate::{decide::Head, publish::Outbox, rates::Rate, touched::Touched};
 
 pub struct Session {
     pub id: SessionId,
@@ -36,6 +36,7 @@ pub struct Live {
     /// When a read or a commit of ours last showed that `head` is the end of the journal.
     pub confirmed_at: Instant,
     pub modes: Modes,
+    pub rate: Rate,
     /// What snapshots of the touched places only have to write.
     pub touched: Touched,
     /// What the session document is known to show.

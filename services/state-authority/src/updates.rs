@@ -15,6 +15,8 @@ use crate::{
     context::Authority,
     decide::{self, Claim, Place},
     fail_points,
+    metrics::Percent,
+    rates,
     request::Caller,
     session::{Live, Session},
 };
@@ -60,6 +62,7 @@ impl Authority {
                 }
                 fresh = true;
             }
+            let before = live.state.size();
             let decided = decide::exists(&live.id, &live.head)
                 .and_then(|()| decide::admit(&live.head, claim))
                 .and_then(|()| live.state.apply(operations, &self.config.limits).map_err(ErrorBody::from))
@@ -73,8 +76,15 @@ impl Authority {
                     continue;
                 }
             };
+            if let Err(refusal) = live.rate.take(self.clock.instant(), self.config.rates.updates_per_second) {
+                live.state.put_back(applied.undo);
+                return Err(Failure::Refused(refusal));
+            }
             match self.append(session, live, entry, claim.caller.connection.clone(), deadline).await {
-                Ok(Appended::Committed(entry)) => return Ok(decide::accepted(&entry)),
+                Ok(Appended::Committed(entry)) => {
+                    self.warn_of_size(live, before);
+                    return Ok(decide::accepted(&entry));
+                }
                 Ok(Appended::Lost) => {
                     live.state.put_back(applied.undo);
                     self.catch_up(session, live).await?;
@@ -109,6 +119,14 @@ impl Authority {
             Some(Place::IdReused(refusal)) => Err(Failure::Refused(refusal)),
             Some(Place::Taken) => Ok(None),
             None => Err(Failure::Refused(decide::pruned(&live.head, claim))),
+        }
+    }
+
+    /// A session that nears the limit of its state is told of before its updates are refused.
+    fn warn_of_size(&self, live: &Live, before: game_state::StateSize) {
+        if let Some(percent) = rates::passed_mark(before, live.state.size(), &self.config.limits) {
+            self.metrics.state_marks.get_or_create(&Percent { percent }).inc();
+            tracing::warn!(session = %live.id, percent, bytes = live.state.size().canonical_bytes, "a state nears the limit of its size");
         }
     }
 

@@ -110,6 +110,16 @@ async fn an_edited_state_of_a_live_session_is_found_by_the_scrubber() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edited_state_of_a_session_that_nobody_asks_for_is_found_by_the_scrubber() {
+    let (world, first) = played(|_| {}).await;
+    first.lifecycle.shutdown(PATIENCE).await.unwrap();
+    world.edit_document(json!({"gameState.characters.0.pluginData.hitPoints": 999})).await;
+    let idle = world.authority_with(|config| config.scrub.interval_ms = 50).await;
+    world.eventually_frozen().await;
+    assert_eq!(idle.authority.metrics.loads.get(), 1, "what was found is looked at once more, to be frozen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_freeze_reaches_an_instance_that_has_the_session_cached() {
     let (world, one) = played(|_| {}).await;
     let two = world.authority().await;

@@ -5,6 +5,34 @@ use serde_json::json;
 use crate::support::{World, gm, kind, user};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_over_its_rate_is_told_when_to_come_again_and_its_size_is_warned_of() {
+    let world = World::new().await;
+    let authority = world
+        .authority_with(|config| {
+            config.rates.updates_per_second = 1;
+            config.limits.state_bytes = 2_000;
+        })
+        .await;
+    world.play().await;
+    let grown = json!([{"path": "pluginData.notes", "operation": "set", "value": "x".repeat(1_000)}]);
+    world.update(&gm(), "u0", 0, grown).await.unwrap();
+    let mut base = 1;
+    let refused = loop {
+        match world.hit(&format!("u{base}"), base, 1).await {
+            Ok(_) => base += 1,
+            Err(refused) => break refused,
+        }
+        assert!(base < 20, "none of them was refused");
+    };
+    assert_eq!(kind(&refused), ("TRANSACTION_FAILED", "TOO_MANY_UPDATES"));
+    assert_eq!((refused.details.limit, refused.details.actual, refused.retryable), (Some(1), Some(2), true));
+    tokio::time::sleep(std::time::Duration::from_millis(refused.retry_after_ms.unwrap())).await;
+    world.hit(&format!("u{base}"), base, 1).await.unwrap();
+    let half = state_authority::metrics::Percent { percent: 50 };
+    assert_eq!(authority.authority.metrics.state_marks.get_or_create(&half).get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_is_committed_answered_and_published() {
     let world = World::new().await;
     let _authority = world.authority().await;
