@@ -7,6 +7,7 @@ mod catch_up;
 mod deploy_chart;
 mod deploy_nats;
 mod ending;
+mod faults;
 mod follower;
 mod journal;
 mod kills;

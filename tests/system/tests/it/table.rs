@@ -74,7 +74,7 @@ impl Table {
 }
 
 /// Documents in the shapes that games have: nested plugin data, lists that grow and shrink, names beyond ASCII.
-fn campaign() -> Value {
+pub fn campaign() -> Value {
     let characters: Vec<_> = PLAYERS
         .iter()
         .map(|user| {

@@ -1,0 +1,167 @@
+//! Writers that want the same version, as fast as they can: exactly one has it, whichever instances they ask.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use testkit::{
+    Client, History, Platform, PlatformOptions, Transport, client, eventually,
+    game_master::{Outcome, Sent},
+    history::{Evidence, Published},
+    nats::wire::Connection,
+    replica::canonical,
+};
+
+use super::stage::alone;
+use crate::{
+    play::version_of,
+    table::{GM, SETTLE},
+};
+
+const SESSIONS: usize = 50;
+const INSTANCES: usize = 4;
+
+/// One session with two connections of its game master, each at a gateway of its own, and a third that asks an instance of
+/// its own choice: for most sessions not the one that the gateways prefer.
+struct Rivals {
+    session: String,
+    initial: Value,
+    left: Client,
+    right: Client,
+    other: Connection,
+    other_subject: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_updates_for_one_version_exactly_one_is_accepted_whichever_instance_takes_it() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let seconds = std::env::var("STATEWARD_FAULT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let config = vec![("LIMITS__CONNECTIONS_PER_USER".to_owned(), (2 * SESSIONS).to_string())];
+    let options = PlatformOptions { authorities: INSTANCES, gateways: 2, gateway_config: config, ..PlatformOptions::default() };
+    let platform = Platform::start(options).await?;
+    let mut instances: Vec<_> = platform
+        .nats
+        .connect()
+        .await?
+        .stored("KV_instances", "$KV.instances.*")
+        .await?
+        .iter()
+        .filter_map(|alive| alive.header("Nats-Subject")?.strip_prefix("$KV.instances.").map(str::to_owned))
+        .collect();
+    instances.sort_unstable();
+    instances.dedup();
+    ensure!(instances.len() == INSTANCES, "{instances:?}");
+    let mut tables = Vec::new();
+    for n in 0..SESSIONS {
+        tables.push(Rivals::meet(&platform, n, &instances[n % INSTANCES]).await?);
+    }
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut games = tokio::task::JoinSet::new();
+    for table in tables {
+        games.spawn(table.compete(end));
+    }
+    let mut histories = Vec::new();
+    while let Some(played) = games.join_next().await {
+        let (session, initial, sent) = played??;
+        histories.push(judge(&platform, session, initial, sent).await?);
+    }
+    let mut commits = HashMap::<String, usize>::new();
+    for history in &histories {
+        for entry in &history.stored.journal {
+            *commits.entry(entry["by"].to_string()).or_default() += 1;
+        }
+    }
+    let all: usize = commits.values().sum();
+    eprintln!("{all} versions in {seconds} s over {SESSIONS} sessions, by instance: {commits:?}");
+    ensure!(
+        commits.len() == INSTANCES && commits.values().all(|own| own * 10 >= all),
+        "an instance committed less than a tenth: {commits:?}"
+    );
+    let settled =
+        platform.authorities.iter().map(|authority| authority.metric("stateward_authority_settled_total", &["reason=\"duplicate\""]));
+    let mut duplicates = 0.0;
+    for count in settled {
+        duplicates += count.await?;
+    }
+    eprintln!("{duplicates} times two instances went for one key");
+    ensure!(duplicates > 0.0, "no two instances ever went for one key");
+    platform.stop().await
+}
+
+impl Rivals {
+    async fn meet(platform: &Platform, n: usize, instance: &str) -> anyhow::Result<Self> {
+        let campaign =
+            json!({"name": format!("Table {n}"), "gameMasterId": GM, "characters": [{"id": format!("hero-{n}"), "name": "Mira"}]});
+        let campaign = platform.load_campaign(&campaign).await?;
+        let session = platform.create_session(&campaign, "A race", GM, &[]).await?;
+        let token = platform.signer.user(GM, GM);
+        let left = Client::connect(Transport::WebSocket, &platform.gateways[0].url(), &token).await?;
+        let right = Client::connect(Transport::SocketIo, &platform.gateways[1].url(), &token).await?;
+        let initial = platform.session(&session).await?["gameState"].clone();
+        let (other, other_subject) = (platform.nats.connect().await?, format!("authority.{instance}.update"));
+        Ok(Self { session, initial, left, right, other, other_subject })
+    }
+
+    /// Round after round, all three go for the next version at once.
+    async fn compete(mut self, end: Instant) -> anyhow::Result<(String, Value, Vec<Sent>)> {
+        let mut sent = Vec::new();
+        let mut base = 0;
+        while Instant::now() < end {
+            let ids = ["left", "right", "other"].map(|name| format!("{name}-{base}"));
+            let operations = ids.clone().map(|id| json!([{"path": "pluginData.winner", "operation": "set", "value": id}]));
+            let begun = Instant::now();
+            let third = client::update(&self.session, &ids[2], base, operations[2].clone()).to_string();
+            let headers = [("Stateward-User", GM), ("Stateward-User-Name", GM)];
+            let (left, right, other) = tokio::join!(
+                self.left.update(&self.session, &ids[0], base, operations[0].clone()),
+                self.right.update(&self.session, &ids[1], base, operations[1].clone()),
+                self.other.request(&self.other_subject, &headers, third.as_bytes()),
+            );
+            let answers = [left?, right?, serde_json::from_slice(&other?.payload)?];
+            let mut won = 0;
+            for ((id, operations), answer) in ids.into_iter().zip(operations).zip(answers) {
+                let outcome = if answer["success"] == true {
+                    won += 1;
+                    let version = version_of(&answer["newVersion"]).context("a success has a version")?;
+                    ensure!(version == base + 1, "an update for version {base} became {version}");
+                    Outcome::Accepted { version, hash: answer["newHash"].as_str().map(str::to_owned) }
+                } else {
+                    let error = answer["error"].clone();
+                    ensure!(error["code"] == "VERSION_CONFLICT" && error["currentVersion"] == json!((base + 1).to_string()), "{answer}");
+                    Outcome::Refused(error)
+                };
+                sent.push(Sent { id, base, operations, outcome, tries: 1, took: begun.elapsed() });
+            }
+            ensure!(won == 1, "{won} updates were accepted as version {}", base + 1);
+            base += 1;
+        }
+        Ok((self.session, self.initial, sent))
+    }
+}
+
+/// Journal, document, stream and an independent replay agree.
+async fn judge(platform: &Platform, session: String, initial: Value, sent: Vec<Sent>) -> anyhow::Result<History> {
+    let rounds = sent.len() as u64 / 3;
+    let stored = eventually("the session document to be at its journal's end", SETTLE, async || {
+        let stored = platform.stored(&session).await.ok()?;
+        (stored.document["gameStateVersion"] == json!(rounds.to_string())).then_some(stored)
+    })
+    .await?;
+    let published = eventually("the stream to have every version", SETTLE, async || {
+        let published = Published::read(&mut platform.nats.connect().await.ok()?, &session, true).await.ok()?;
+        (published.messages.len() as u64 >= rounds.min(2048)).then_some(published)
+    })
+    .await?;
+    let evidence = Evidence { published: Some(published), ..Evidence::default() };
+    let history = History { first_state: initial, game_master: GM.to_owned(), sent, seats: Vec::new(), stored, evidence };
+    history.assert_holds();
+    let answered = platform.session(&session).await?;
+    ensure!(
+        canonical(&answered["gameState"])? == canonical(&history.stored.document["gameState"])?,
+        "another state is answered than stored"
+    );
+    Ok(history)
+}

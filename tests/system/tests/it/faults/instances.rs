@@ -1,0 +1,88 @@
+//! Instances of the authority die, or stop and come back, while a session is played.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::Value;
+use testkit::{PlatformOptions, eventually};
+
+use super::stage::{Ended, Servers, Stage, alone};
+
+/// Between two updates: fast enough that a fault finds one under way.
+const FAST: Duration = Duration::from_millis(5);
+const STOPPED: Duration = Duration::from_secs(15);
+
+/// The instance that commits the session's entries, by its place among the platform's, and its name. A gateway that has just
+/// heard of another instance may change its mind, so only a run of entries that all are of one counts.
+async fn who_commits(stage: &Stage) -> anyhow::Result<(usize, String)> {
+    const RUN: usize = 20;
+    loop {
+        let before = commits(stage).await?;
+        stage.plays_on(RUN).await?;
+        let after = commits(stage).await?;
+        let stored = stage.servers.stored(&stage.platform.database, &stage.session).await?;
+        let busy: Vec<_> = (0..before.len()).filter(|index| after[*index] > before[*index]).collect();
+        let mut names: Vec<_> = stored.journal.iter().rev().take(RUN).map(|entry| text(&entry["by"])).collect();
+        names.dedup();
+        if let ([index], [name]) = (busy.as_slice(), names.as_slice()) {
+            return Ok((*index, name.clone()));
+        }
+    }
+}
+
+async fn commits(stage: &Stage) -> anyhow::Result<Vec<f64>> {
+    let mut commits = Vec::new();
+    for authority in &stage.platform.authorities {
+        commits.push(authority.metric("stateward_authority_commit_seconds_count", &[]).await?);
+    }
+    Ok(commits)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn writers(ended: &Ended) -> Vec<String> {
+    ended.history.stored.journal.iter().map(|entry| text(&entry["by"])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_stopped_for_15_s_and_resumed_does_no_harm_to_what_another_took_over() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let stage = Stage::set(PlatformOptions::default(), Servers::default(), FAST).await?;
+    let (index, name) = who_commits(&stage).await?;
+    stage.platform.authorities[index].pause()?;
+    let begun = tokio::time::Instant::now();
+    stage.plays_on(30).await?;
+    tokio::time::sleep_until(begun + STOPPED).await;
+    stage.plays_on(10).await?;
+    let before = stage.servers.stored(&stage.platform.database, &stage.session).await?.journal.len();
+    stage.platform.authorities[index].resume()?;
+    stage.plays_on(60).await?;
+    let ended = stage.end(true).await?;
+    let by = writers(&ended);
+    ensure!(by[..before].iter().rev().take(30).all(|writer| *writer != name), "nobody took over from {name}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_instances_killed_at_once_under_load_go_on_where_they_were() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let stage = Stage::set(PlatformOptions::default(), Servers::default(), Duration::ZERO).await?;
+    for _ in 0..2 {
+        stage.plays_on(40).await?;
+        for authority in &stage.platform.authorities {
+            authority.kill9();
+        }
+        ensure!(stage.platform.authorities.iter().all(|authority| !authority.process().is_running()), "an instance survived");
+        let held = stage.accepted();
+        for authority in &stage.platform.authorities {
+            authority.restart().await?;
+        }
+        eventually("updates to be accepted again", Duration::from_secs(60), async || (stage.accepted() > held + 1).then_some(())).await?;
+    }
+    let ended = stage.end(true).await?;
+    let slowest = ended.slowest().map(|sent| sent.took).unwrap_or_default();
+    ensure!(slowest >= Duration::from_millis(300), "no update was under way when the instances died: the slowest took {slowest:?}");
+    Ok(())
+}

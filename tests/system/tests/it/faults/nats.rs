@@ -1,0 +1,123 @@
+//! NATS dies, loses a leader or its stream, while a session is played.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::Value;
+use testkit::{PlatformOptions, game_master::Outcome, nats::cluster::NatsCluster};
+
+use super::stage::{Servers, Stage, alone};
+
+const FAST: Duration = Duration::from_millis(5);
+/// Two updates in a second.
+const CALM: Duration = Duration::from_millis(500);
+const OUTAGE: Duration = Duration::from_secs(5);
+const STREAM: &str = "SESSION_UPDATES";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nats_server_killed_under_load_is_come_back_to() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let stage = Stage::set(PlatformOptions::default(), Servers::default(), FAST).await?;
+    for _ in 0..2 {
+        stage.plays_on(60).await?;
+        stage.platform.nats.kill9();
+        ensure!(!stage.platform.nats.process().is_running(), "it survived");
+        stage.platform.nats.restart().await?;
+    }
+    stage.plays_on(60).await?;
+    // A killed server may lose what it had acknowledged and not yet written: whether it did is not the platform's to prevent.
+    let ended = stage.end(false).await?;
+    let slowest = ended.slowest().map(|sent| sent.took).unwrap_or_default();
+    ensure!(slowest >= Duration::from_millis(100), "no update was under way: the slowest took {slowest:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_deleted_under_load_is_made_anew_and_no_player_misses_a_version() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let stage = Stage::set(PlatformOptions::default(), Servers::default(), FAST).await?;
+    stage.plays_on(80).await?;
+    let before = stage.accepted();
+    let mut jetstream = stage.platform.nats.connect().await?;
+    let gone = jetstream.jetstream(&format!("STREAM.DELETE.{STREAM}"), Value::Null).await?;
+    ensure!(gone["success"] == true, "{gone}");
+    stage.plays_on(80).await?;
+    let ended = stage.end(false).await?;
+    let first = ended.history.evidence.published.iter().flat_map(|stream| &stream.messages).map(|(version, _)| *version).min();
+    ensure!(first.is_some_and(|first| first as usize + 64 >= before), "the stream was not lost: it reaches back to {first:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_of_the_stream_killed_under_load_costs_no_update() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let cluster = NatsCluster::start().await?;
+    let servers = Servers { mongods: Vec::new(), nats: cluster.nodes.iter().map(testkit::NatsServer::address).collect() };
+    let config = vec![("NATS__STREAMS__REPLICAS".to_owned(), "3".to_owned())];
+    let options = PlatformOptions { nats_url: Some(cluster.urls()), config, ..PlatformOptions::default() };
+    let stage = Stage::set(options, servers, CALM / 5).await?;
+    stage.plays_on(20).await?;
+    let leader = cluster.leader(STREAM).await?;
+    cluster.nodes[leader].kill9();
+    stage.plays_on(20).await?;
+    let next = cluster.leader(STREAM).await?;
+    ensure!(next != leader, "the leader was not lost");
+    cluster.nodes[leader].restart().await?;
+    stage.plays_on(20).await?;
+    let ended = stage.end(true).await?;
+    if let Some(slowest) = ended.slowest() {
+        eprintln!("the loss of the leader held one update up for {:?}, in {} deliveries", slowest.took, slowest.tries);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_majority_for_5_s_does_not_stop_a_game_master_of_two_updates_a_second() -> anyhow::Result<()> {
+    let _alone = alone().await;
+    let cluster = NatsCluster::start().await?;
+    let node = &cluster.nodes[0];
+    let servers = Servers { mongods: Vec::new(), nats: vec![node.address()] };
+    let config = vec![("NATS__STREAMS__REPLICAS".to_owned(), "3".to_owned())];
+    // Everyone is at one node, which goes on carrying messages; the stream needs one of the other two.
+    let options = PlatformOptions { nats_url: Some(node.url()), config, ..PlatformOptions::default() };
+    let stage = Stage::set(options, servers, CALM).await?;
+    stage.plays_on(4).await?;
+    let retries = retries(&stage).await?;
+    let before = stage.accepted();
+    for other in &cluster.nodes[1..] {
+        other.pause()?;
+    }
+    tokio::time::sleep(OUTAGE).await;
+    let during = stage.accepted() - before;
+    for other in &cluster.nodes[1..] {
+        other.resume()?;
+    }
+    stage.plays_on(4).await?;
+    let missed = self::retries(&stage).await? - retries;
+    let ended = stage.end(true).await?;
+    eprintln!("{during} updates in {OUTAGE:?} without a stream; {missed} publishes were tried again");
+    ensure!(missed >= 1.0, "the stream acknowledged all the time");
+    ensure!(during >= 8, "{during} updates in {OUTAGE:?}");
+    for sent in &ended.history.sent {
+        ensure!(matches!(sent.outcome, Outcome::Accepted { .. }) && sent.tries == 1, "{sent:?}");
+    }
+    Ok(())
+}
+
+async fn retries(stage: &Stage) -> anyhow::Result<f64> {
+    let mut sum = 0.0;
+    for authority in &stage.platform.authorities {
+        eprintln!(
+            "{}",
+            testkit::http::get(&authority.admin(), "/metrics", None)
+                .await?
+                .text()
+                .lines()
+                .filter(|l| l.contains("publish") || l.contains("settled") || l.contains("commit_sec"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+        sum += authority.metric("stateward_authority_publish_retries_total", &[]).await?;
+    }
+    Ok(sum)
+}
