@@ -14,6 +14,7 @@ pub struct Config {
     pub mongo: StoreConfig,
     pub sync: Sync,
     pub sweep: Sweep,
+    pub presence: Presence,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +81,21 @@ impl Default for Sweep {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// A gateway without a word for so long is gone, and its game masters with it.
+    pub timeout_ms: u64,
+    /// A game master who is back within this has not left.
+    pub grace_ms: u64,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { timeout_ms: 15_000, grace_ms: 10_000 }
+    }
+}
+
 impl Config {
     /// Checks what the types cannot.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -93,6 +109,10 @@ impl Config {
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::invalid(key, "must be at least 1"));
+        }
+        // Gateways renew their keys every 5 s: one that is a little late has not gone.
+        if self.presence.timeout_ms < 6_000 {
+            return Err(ConfigError::invalid("presence.timeout_ms", "must be at least 6000"));
         }
         // While a session is worked on its mark is renewed every third of this.
         if self.sync.ack_wait_ms < 3_000 {

@@ -12,7 +12,7 @@
 //! 5. After the commit the session's `sync` mark is set, by a write that never lowers it.
 //! 6. The authority is told on `session.<id>.synced`; it appends `ended`, and the mark in the queue is acknowledged.
 //!
-//! A session in play is written back in the same way, without its end: when it was asked for, when its game master has left, and
+//! A session in play is written back in the same way, without its end: when it was asked for, when its game master has left ([`gm`]), and
 //! when its oldest change has waited long enough ([`dirty`]). A state too large for one transaction is written in parts ([`part`]).
 //!
 //! A worker that is killed anywhere leaves a transaction that is all there or not at all, and a mark that comes again.
@@ -22,10 +22,12 @@ mod authority;
 mod busy;
 mod config;
 mod dirty;
+mod gm;
 mod metrics;
 mod pace;
 mod part;
 pub mod plan;
+mod presence;
 mod service;
 mod sweep;
 mod sync;

@@ -22,7 +22,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".to_owned()) });
     wait_for_mongo(&store).await;
     let queue = bus.work_queue(STREAM_SYNC, CONSUMER, Duration::from_millis(config.sync.ack_wait_ms)).await?;
-    let authority = Authority { bus, timeout: Duration::from_millis(config.sync.authority_timeout_ms) };
+    let authority = Authority { bus: bus.clone(), timeout: Duration::from_millis(config.sync.authority_timeout_ms) };
     let worker = Worker {
         syncer: Syncer {
             store,
@@ -40,6 +40,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         config: Arc::new(config.sync),
     };
     service.lifecycle.spawn("queue", worker.clone().take(queue));
+    service.lifecycle.spawn("game-masters", worker.clone().watch_game_masters(bus, config.presence));
     service.lifecycle.spawn("sweep", worker.sweep(config.sweep));
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod ending;
 mod faults;
+mod game_master;
 mod live;
 mod many;
 mod support;
