@@ -79,6 +79,8 @@ async fn kill(old: &Old, args: &[&str], past: impl AsyncFn() -> bool) {
             job.stderr.take().unwrap().read_to_string(&mut said).unwrap();
             panic!("it ended with {status} before it could be killed: {said}");
         }
+        // Counting goes over all sessions: without a pause it would take the time that the job needs.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     job.kill().unwrap();
     job.wait().unwrap();
