@@ -25,6 +25,31 @@ pub mod name {
     pub const SESSION_RESUMED: &str = "gameSession:resumed";
     pub const USER_JOINED: &str = "user:joined";
     pub const USER_LEFT: &str = "user:left";
+    pub const CHAT: &str = "chat";
+    pub const CHATBOT_TYPING: &str = "chatbot:typing";
+    pub const CHATBOT_TYPING_STOP: &str = "chatbot:typing-stop";
+    pub const CHATBOT_RESPONSE: &str = "chatbot:response";
+    pub const CHATBOT_ERROR: &str = "chatbot:error";
+    pub const ROLL: &str = "roll";
+    /// Names of old for the same.
+    pub const DICE_ROLL: &str = "diceRoll";
+    pub const ROLL_RESULT_OLD: &str = "roll-result";
+    pub const ROLL_RESULT: &str = "roll:result";
+    pub const ENCOUNTER_START: &str = "encounter:start";
+    pub const ENCOUNTER_STOP: &str = "encounter:stop";
+    pub const ENCOUNTER_PAUSE: &str = "encounter:pause";
+    pub const ENCOUNTER_END: &str = "encounter:end";
+    pub const ENCOUNTER_STARTED: &str = "encounter:started";
+    pub const ENCOUNTER_STOPPED: &str = "encounter:stopped";
+    pub const ENCOUNTER_PAUSED: &str = "encounter:paused";
+    pub const ENCOUNTER_ENDED: &str = "encounter:ended";
+    pub const GM_SESSION_CONTROL: &str = "gm:session-control";
+    pub const MAP_GENERATE: &str = "map:generate";
+    pub const MAP_EDIT: &str = "map:edit";
+    pub const MAP_DETECT_FEATURES: &str = "map:detect-features";
+    /// Families: any name that begins so.
+    pub const WORKFLOW_PROGRESS: &str = "workflow:progress:";
+    pub const WORKFLOW_STATE: &str = "workflow:state:";
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use bus::{Bus, Message, RequestError};
 use bytes::Bytes;
 use game_state::Version;
 use protocol::{
-    Ack, CampaignId, Command, Epoch, ErrorBody, Identity, Outcome, Position, SessionId, SessionStatus,
+    Ack, CampaignId, Command, Epoch, ErrorBody, Identity, Outcome, Position, SessionId, SessionStatus, SessionSummary,
     campaign::{Campaign, CampaignCommand},
     command::CommandDone,
     heads::{Heads, HeadsRequest, SessionPosition},
@@ -125,6 +125,16 @@ impl Authority {
     pub async fn head(&self, session: &SessionId) -> Result<(Head, SessionStatus, u64), ErrorBody> {
         let done = self.command(session, &self.own(), &Command::Read).await?;
         Ok((head_of(&done), done.session.status, done.session.last_state_update))
+    }
+
+    /// What a session is, for ourselves.
+    pub async fn summary(&self, session: &SessionId) -> Result<SessionSummary, ErrorBody> {
+        let mut done = self.command(session, &self.own(), &Command::Read).await;
+        if let Err(error) = &mut done {
+            // Asking again changes nothing: a read has no outcome.
+            error.outcome = None;
+        }
+        done.map(|done| done.session)
     }
 
     async fn ask<T: DeserializeOwned>(&self, subject: String, caller: &Caller, command: &impl Serialize) -> Result<T, ErrorBody> {

@@ -1,7 +1,7 @@
 //! What the edge asks of the gateway: who may connect, and where each event goes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use protocol::{ConnectionId, ErrorBody, UserId};
+use protocol::{ConnectionId, ErrorBody};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -27,8 +27,6 @@ const FINISH: Duration = Duration::from_secs(5);
 
 pub struct Door {
     gateway: Arc<Gateway>,
-    /// Connections of each user here.
-    users: Mutex<HashMap<UserId, usize>>,
     draining: AtomicBool,
     /// By when its token ends, in milliseconds since the epoch.
     expiries: Mutex<BTreeMap<(u64, ConnectionId), Weak<Conn>>>,
@@ -36,7 +34,7 @@ pub struct Door {
 
 impl Door {
     pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, users: Mutex::default(), draining: AtomicBool::new(false), expiries: Mutex::default() }
+        Self { gateway, draining: AtomicBool::new(false), expiries: Mutex::default() }
     }
 
     /// Takes no new events and waits until those taken are answered.
@@ -71,11 +69,6 @@ impl Door {
         // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
         self.expiries.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn users(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Handler for Door {
@@ -87,7 +80,7 @@ impl Handler for Door {
         let authenticated = self.gateway.auth.verify(token).map_err(|error| refused(CloseCode::Unauthorized, error.into()))?;
         let limits = &self.gateway.settings.limits;
         let limit = limits.connections_per_user;
-        let count = self.users().get(&authenticated.identity.user).copied().unwrap_or_default();
+        let count = self.gateway.users.count(&authenticated.identity.user);
         if count >= limit {
             let error = ErrorBody::unavailable("TOO_MANY_CONNECTIONS", format!("at most {limit} connections a user"));
             return Err(refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1)));
@@ -96,7 +89,7 @@ impl Handler for Door {
     }
 
     fn opened(&self, connection: &Arc<Conn>) {
-        *self.users().entry(connection.client().identity.user.clone()).or_default() += 1;
+        self.gateway.users.opened(&self.gateway, connection);
         let key = (connection.client().expires_at, connection.id().clone());
         self.expiries().insert(key, Arc::downgrade(connection));
         self.gateway.metrics.connections.inc();
@@ -108,15 +101,7 @@ impl Handler for Door {
 
     fn closed(&self, connection: &Arc<Conn>, reason: Closed) {
         tracing::debug!(connection = %connection.id(), ?reason, "a connection is gone");
-        let user = &connection.client().identity.user;
-        let mut users = self.users();
-        if let Some(count) = users.get_mut(user) {
-            *count -= 1;
-            if *count == 0 {
-                users.remove(user);
-            }
-        }
-        drop(users);
+        self.gateway.users.closed(connection);
         self.expiries().remove(&(connection.client().expires_at, connection.id().clone()));
         self.gateway.metrics.connections.dec();
         let (rooms, id) = (connection.client().close(), connection.id().clone());

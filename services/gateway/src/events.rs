@@ -10,16 +10,20 @@ use service_kit::TraceContext;
 use tokio::time::Instant;
 
 use crate::{
+    access::Access,
+    chat,
     client::{Conn, Reply},
     edge::Incoming,
     joins,
     lanes::{Done, Job, Lanes},
+    notices, rolls,
     service::Gateway,
-    updates,
+    updates, workflows,
 };
 
 /// One event: how to find its session, what does it, and whether it counts against the connection's rate of events.
 pub struct Event {
+    /// Where it ends with a colon, the beginning of a family of names.
     pub name: &'static str,
     session_of: fn(&[u8]) -> Result<SessionId, ErrorBody>,
     pub(crate) handle: fn(Arc<Gateway>, Job) -> BoxFuture<'static, Done>,
@@ -27,13 +31,37 @@ pub struct Event {
 }
 
 #[rustfmt::skip]
-static EVENTS: [Event; 5] = [
-    Event { name: name::STATE_UPDATE,       session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),     rated: false },
-    Event { name: name::STATE_REQUEST_FULL, session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)), rated: true },
-    Event { name: name::SESSION_JOIN,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),         rated: true },
-    Event { name: name::SESSION_LEAVE,      session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),        rated: true },
-    Event { name: name::SESSION_END,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),          rated: true },
+static EVENTS: [Event; 23] = [
+    Event { name: name::STATE_UPDATE,        session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rated: false },
+    Event { name: name::STATE_REQUEST_FULL,  session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rated: true },
+    Event { name: name::SESSION_JOIN,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rated: true },
+    Event { name: name::SESSION_LEAVE,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rated: true },
+    Event { name: name::SESSION_END,         session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rated: true },
+    Event { name: name::GM_SESSION_CONTROL,  session_of: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rated: true },
+    Event { name: name::CHAT,                session_of: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rated: true },
+    Event { name: name::ROLL,                session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
+    Event { name: name::DICE_ROLL,           session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
+    Event { name: name::ROLL_RESULT_OLD,     session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
+    Event { name: name::ENCOUNTER_START,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
+    Event { name: name::ENCOUNTER_STOP,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
+    Event { name: name::ENCOUNTER_PAUSE,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
+    Event { name: name::ENCOUNTER_END,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
+    Event { name: name::CHATBOT_TYPING,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
+    Event { name: name::CHATBOT_TYPING_STOP, session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
+    Event { name: name::CHATBOT_RESPONSE,    session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
+    Event { name: name::CHATBOT_ERROR,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
+    Event { name: name::MAP_GENERATE,        session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
+    Event { name: name::MAP_EDIT,            session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
+    Event { name: name::MAP_DETECT_FEATURES, session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
+    Event { name: name::WORKFLOW_PROGRESS,   session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rated: true },
+    Event { name: name::WORKFLOW_STATE,      session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rated: true },
 ];
+
+impl Event {
+    fn is(&self, sent: &str) -> bool {
+        if self.name.ends_with(':') { sent.len() > self.name.len() && sent.starts_with(self.name) } else { sent == self.name }
+    }
+}
 
 /// Events of older clients that changed the state piece by piece. All of it is one event now.
 const REMOVED: [&str; 3] = ["move", "joinSession", "leaveSession"];
@@ -43,7 +71,7 @@ const REMOVED_FAMILIES: [&str; 7] = ["token:", "actor:", "item:", "initiative:",
 pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, draining: bool) {
     let Incoming { event: name, ack, data, trace } = incoming;
     let trace = TraceContext::parse(trace.as_deref().unwrap_or_default()).map_or_else(|| TraceContext::new(false), |trace| trace.child());
-    let event = EVENTS.iter().find(|event| event.name == name);
+    let event = EVENTS.iter().find(|event| event.is(&name));
     let reply = Reply::new(Arc::clone(conn), ack, event.map_or("unknown", |event| event.name), trace);
     let now = Instant::now();
     let admitted = match event {
@@ -53,7 +81,7 @@ pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, dr
         None => conn.client().lanes.allow(now).and_then(|()| Err(unknown(&name))),
     };
     match admitted.and_then(|event| Ok((event, (event.session_of)(&data)?))) {
-        Ok((event, session)) => Lanes::push(gateway, conn, Job { session, event, data, reply, received: now }),
+        Ok((event, session)) => Lanes::push(gateway, conn, Job { session, event, sent_as: name, data, reply, received: now }),
         Err(error) => reply.refuse(error),
     }
 }
@@ -79,6 +107,40 @@ fn named_session(data: &[u8]) -> Result<SessionId, ErrorBody> {
         _ => serde_json::from_slice(data).map(|named: Named| named.session_id),
     };
     id.map_err(|error| malformed(&error).path("sessionId"))
+}
+
+/// Reads a payload strictly.
+pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, ErrorBody> {
+    serde_json::from_slice(data).map_err(|error| malformed(&error))
+}
+
+/// The people of the job's session, if the sender is one of them or an admin.
+pub(crate) async fn taking_part(gateway: &Gateway, job: &Job) -> Result<Arc<Access>, ErrorBody> {
+    let identity = &job.reply.conn().client().identity;
+    let takes_part = |access: &Arc<Access>| identity.admin || access.takes_part(&identity.user);
+    let access = gateway.accesses.of(&gateway.authority, &job.session).await?;
+    if takes_part(&access) {
+        return Ok(access);
+    }
+    // Who was added a moment ago is not refused for it.
+    let access = gateway.accesses.read(&gateway.authority, &job.session).await?;
+    if takes_part(&access) {
+        return Ok(access);
+    }
+    Err(ErrorBody::permission("NOT_A_PARTICIPANT", "only those who take part may do this"))
+}
+
+pub(crate) fn must_be_service(job: &Job) -> Result<(), ErrorBody> {
+    if job.reply.conn().client().identity.system {
+        return Ok(());
+    }
+    Err(ErrorBody::permission("NOT_A_SERVICE", "only services send this"))
+}
+
+pub(crate) fn settle(reply: Reply, error: ErrorBody) -> Done {
+    let done = if error.outcome == Some(protocol::Outcome::Unknown) { Done::Unavailable } else { Done::Settled };
+    reply.refuse(error);
+    done
 }
 
 /// What is wrong with a payload, without a word of the payload itself.

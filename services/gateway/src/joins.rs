@@ -14,7 +14,7 @@ use crate::{
     answer::Fields,
     authority::head_of,
     client::Reply,
-    events::object_or_id,
+    events::{object_or_id, settle},
     lanes::{Done, Job},
     room::catchup::{CatchUp, Held, Joining},
     rooms::Visit,
@@ -59,6 +59,8 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         limits: &gateway.settings.limits,
         features: FEATURES,
     });
+    // What is sent to this user alone must not miss a connection that was told it has joined.
+    gateway.users.listening(&client.identity.user).await;
     let is_gm = done.session.game_master_id == client.identity.user;
     let conn = Arc::clone(reply.conn());
     if !conn.client().note_joined(&session, &visit.room) {
@@ -162,12 +164,6 @@ impl From<CommandDone> for Commanded {
 /// What an older client's event is called now.
 pub fn instead_of(event: &str) -> &'static str {
     if event == "joinSession" { name::SESSION_JOIN } else { name::SESSION_LEAVE }
-}
-
-fn settle(reply: Reply, error: ErrorBody) -> Done {
-    let done = if error.outcome == Some(protocol::Outcome::Unknown) { Done::Unavailable } else { Done::Settled };
-    reply.refuse(error);
-    done
 }
 
 /// Asks the authority once the room listens.

@@ -22,6 +22,8 @@ use crate::{
 pub struct Job {
     pub session: SessionId,
     pub event: &'static Event,
+    /// The event's name as the client wrote it.
+    pub sent_as: String,
     pub data: Bytes,
     pub reply: Reply,
     pub received: Instant,

@@ -8,11 +8,14 @@
 //! - A [`rooms`] entry per session with joined connections orders what comes from NATS and writes it to them.
 //! - [`rest`] is the same authority by HTTP.
 
+pub mod access;
 pub mod answer;
 pub mod auth;
 pub mod authority;
+pub mod chat;
 pub mod client;
 pub mod config;
+pub mod dice;
 pub mod door;
 pub mod edge;
 pub mod events;
@@ -20,9 +23,14 @@ pub mod heads;
 pub mod joins;
 pub mod lanes;
 pub mod metrics;
+pub mod notices;
 pub mod presence;
+pub mod relay;
 pub mod rest;
+pub mod rolls;
 pub mod room;
 pub mod rooms;
 pub mod service;
 pub mod updates;
+pub mod users;
+pub mod workflows;

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use bus::{Bus, BusError, Headers};
+use bus::{Bus, BusError};
 use protocol::{
     Identity, InstanceId, SessionId, UserId,
     event::{GameSessionJoined, GameSessionLeft, RelayedEvent, name},
@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::GatewayMetrics;
+use crate::{metrics::GatewayMetrics, relay};
 
 /// Changes that wait, some seconds' worth of joins of a whole gateway. Past it they are dropped and counted: presence is then
 /// wrong until the user's next change, and nothing else depends on it.
@@ -175,7 +175,7 @@ impl PresenceKeeper {
     async fn tell(&self, session: &SessionId, event: &'static str, data: &impl Serialize, except: &UserId) -> Result<(), BusError> {
         let data = to_raw_value(data).expect("our own types become JSON");
         let relayed = RelayedEvent { event: event.into(), data: &data, except_user: Some(except.clone()), only_users: None };
-        self.bus.publish(self.bus.subjects().session_event(session), Headers::new(), json(&relayed)).await?;
+        self.bus.publish(self.bus.subjects().session_event(session), relay::not_kept(), json(&relayed)).await?;
         Ok(())
     }
 

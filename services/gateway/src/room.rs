@@ -8,6 +8,7 @@
 pub mod catchup;
 pub mod fetch;
 pub mod frames;
+mod kept;
 pub mod members;
 mod repair;
 pub mod ring;
@@ -34,6 +35,7 @@ use tokio::{
 use self::{
     catchup::{CatchUp, FullState},
     fetch::Fetched,
+    kept::Kept,
     members::Members,
     step::{SharedStep, Step},
     track::{Taken, Track},
@@ -104,6 +106,7 @@ struct Room {
     /// Back to which version.
     reaching_back: Option<Version>,
     verifying: bool,
+    checking_access: bool,
     /// When to fetch what is missing.
     fill_at: Option<Instant>,
     empty_since: Option<Instant>,
@@ -125,6 +128,7 @@ pub async fn run(gateway: Arc<Gateway>, ends: RoomEnds) {
         loading: false,
         reaching_back: None,
         verifying: false,
+        checking_access: false,
         fill_at: None,
         empty_since: None,
         gateway: Arc::clone(&gateway),
@@ -301,7 +305,11 @@ impl Room {
             }
         };
         let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
-        for member in self.members.iter().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
+        let kept = Kept::of(&relayed);
+        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
+            if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {
+                continue;
+            }
             deliver(&member.conn, &frame, &self.gateway.metrics);
         }
     }
@@ -311,6 +319,7 @@ impl Room {
         let now = Instant::now();
         self.members.release_answers(now);
         self.expire_waiters(now);
+        self.start_check_access();
         self.state.take_if(|(_, used)| now.duration_since(*used) > STATE_KEPT);
         if !self.members.is_empty() || !self.waiters.is_empty() || !self.strangers.is_empty() || !self.ends.mailbox.is_empty() {
             self.empty_since = None;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::Accesses,
     auth::Authenticator,
     authority::{Authority, Instances},
     config::{Config, Settings},
@@ -18,10 +19,12 @@ use crate::{
     presence::{self, PresenceHandle},
     rest,
     rooms::Rooms,
+    users::Users,
 };
 
 /// Everything that handlers need.
 pub struct Gateway {
+    pub accesses: Accesses,
     pub settings: Settings,
     pub auth: Authenticator,
     pub authority: Authority,
@@ -31,6 +34,7 @@ pub struct Gateway {
     pub metrics: GatewayMetrics,
     pub presence: PresenceHandle,
     pub rooms: Rooms,
+    pub users: Users,
 }
 
 /// Binds, connects, builds and starts everything.
@@ -61,6 +65,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         metrics,
         presence,
         rooms: Rooms::default(),
+        users: Users::default(),
+        accesses: Accesses::default(),
         bus: bus.clone(),
     });
 

@@ -3,15 +3,19 @@
 //! The stream is near and cheap but may have lost anything; the journal has everything. So the stream is asked first, and what
 //! it gives is checked like everything else.
 
+use std::sync::Arc;
+
 use bus::Bus;
 use game_state::Version;
-use protocol::{Epoch, ErrorBody, SessionId, SessionStatus, position::Head, subject::STREAM_UPDATES};
+use protocol::{ConnectionId, Epoch, ErrorBody, SessionId, SessionStatus, position::Head, subject::STREAM_UPDATES};
 
 use super::{
     catchup::FullState,
+    kept::Kept,
     step::{SharedStep, Step},
 };
 use crate::{
+    access::Access,
     authority::Authority,
     metrics::{FillSource, Tier},
 };
@@ -31,6 +35,10 @@ pub enum Fetched {
     Older(Result<Older, ErrorBody>),
     State(Result<FullState, ErrorBody>),
     Head(Result<(Head, SessionStatus, u64), ErrorBody>),
+    /// What is kept of the session's events, for one who has joined.
+    Kept(ConnectionId, Vec<Kept>),
+    /// Who may be here.
+    Access(Result<Arc<Access>, ErrorBody>),
 }
 
 pub struct Filled {

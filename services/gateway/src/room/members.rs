@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     frames,
+    kept::Kept,
     step::SharedStep,
     waiting::{Accepted, Answered, Waiting},
 };
@@ -30,6 +31,10 @@ pub struct Member {
     pub position: Version,
     /// It asked for the state: frames wait in the ring until that is written.
     pub catching_up: bool,
+    /// When it joined, as far as who may be here is concerned.
+    pub since: Instant,
+    /// It is being told what is kept: what comes meanwhile follows that.
+    pub held_back: Option<Vec<Kept>>,
     waiting: Option<Waiting>,
     /// By version: answers that wait for the frames before them, or were written already and stand for the frame to come.
     answers: BTreeMap<Version, Option<(Accepted, Instant)>>,
@@ -37,7 +42,7 @@ pub struct Member {
 
 impl Member {
     pub fn new(conn: Arc<Conn>, position: Version) -> Self {
-        Self { conn, position, catching_up: false, waiting: None, answers: BTreeMap::new() }
+        Self { conn, position, catching_up: false, since: Instant::now(), held_back: None, waiting: None, answers: BTreeMap::new() }
     }
 
     /// Nothing stands between this connection and the frame of the next version.
@@ -96,6 +101,10 @@ impl Members {
         self.list.iter()
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.list.iter_mut()
+    }
+
     pub fn get_mut(&mut self, connection: &ConnectionId) -> Option<&mut Member> {
         self.places.get(connection).map(|place| &mut self.list[*place])
     }
@@ -105,6 +114,7 @@ impl Members {
         if let Some(member) = self.get_mut(conn.id()) {
             member.position = position;
             member.catching_up = false;
+            member.since = Instant::now();
             return false;
         }
         self.places.insert(conn.id().clone(), self.list.len());

@@ -113,6 +113,8 @@ impl Room {
                 self.reaching_back = None;
                 self.reached_back(older);
             }
+            Fetched::Kept(connection, kept) => self.replay(&connection, &kept),
+            Fetched::Access(access) => self.check_access(access),
             Fetched::State(state) => {
                 self.loading = false;
                 self.loaded(state);

@@ -95,6 +95,7 @@ impl Room {
         if let (Plan::Full(..), Some((_, used))) = (plan, &mut self.state) {
             *used = Instant::now();
         }
+        let joined = joins.is_some();
         if let Some(is_gm) = joins {
             // Closed before it was placed: the room would never hear of its end again.
             if conn.is_closed() {
@@ -112,6 +113,9 @@ impl Room {
         }
         let since = self.track.ring().after(None, version, None).unwrap_or_default();
         self.members.follow(conn.id(), &since, &self.gateway.settings.limits.state, &self.gateway.metrics);
+        if joined {
+            self.start_replay(&conn);
+        }
     }
 
     pub(super) fn refuse(&mut self, waiter: Waiter, error: ErrorBody) {

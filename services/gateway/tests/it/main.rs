@@ -5,6 +5,7 @@
 mod answers;
 mod catching_up;
 mod edge;
+mod events;
 mod process;
 mod sessions;
 mod stage;

@@ -8,7 +8,7 @@ use std::sync::{
 use bus::{Bus, Headers, Request};
 use game_state::{GameState, Limits, Operations, StateHash, Version};
 use protocol::{
-    Ack, Epoch, ErrorBody, Position, SessionStatus, headers as name,
+    Ack, Epoch, ErrorBody, Position, SessionStatus, UserId, headers as name,
     history::HistoryEntry,
     update::{EntryKind, StateUpdateBroadcast, UpdateAccepted, UpdateSource},
 };
@@ -25,6 +25,7 @@ pub(crate) struct Script {
     bus: Bus,
     tasks: Lifecycle,
     session: Mutex<Session>,
+    participants: Mutex<Vec<UserId>>,
     updates: AsyncMutex<mpsc::UnboundedReceiver<Request>>,
     /// Full states answered.
     pub(crate) state_reads: AtomicUsize,
@@ -68,6 +69,7 @@ impl Script {
             bus: bus.clone(),
             tasks: Lifecycle::new(),
             session: Mutex::new(session),
+            participants: Mutex::new(players()),
             updates: AsyncMutex::new(updates),
             state_reads: AtomicUsize::new(0),
             state_gate: watch::Sender::new(true),
@@ -97,6 +99,24 @@ impl Script {
             }
         });
         script
+    }
+
+    fn participants(&self) -> MutexGuard<'_, Vec<UserId>> {
+        self.participants.lock().unwrap()
+    }
+
+    fn takes_part(&self, user: &UserId) -> bool {
+        user.as_str() == GM || self.participants().contains(user)
+    }
+
+    /// Takes a player out of the session.
+    pub(crate) fn remove_participant(&self, user: &str) {
+        self.participants().retain(|other| other.as_str() != user);
+    }
+
+    /// What else a test wants to publish or hear.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {
@@ -339,4 +359,10 @@ impl Drop for Script {
 
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap()
+}
+
+/// Those who may join beside the game master.
+fn players() -> Vec<UserId> {
+    let numbered = (0..100).map(|number| format!("p{number}"));
+    numbered.chain(["mark", "mark2", "probe"].map(str::to_owned)).map(|player| player.parse().unwrap()).collect()
 }

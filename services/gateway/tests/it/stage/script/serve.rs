@@ -27,7 +27,7 @@ impl Script {
             campaign: CampaignSummary { id: "c1".parse().unwrap(), name: None },
             game_master_id: gm.clone(),
             game_master: Member { user_id: gm, name: None },
-            participant_ids: Vec::new(),
+            participant_ids: self.participants().clone(),
             participants: Vec::new(),
             status: session.status,
             frozen: false,
@@ -43,11 +43,12 @@ impl Script {
 
     pub(super) async fn command(&self, request: Request) {
         let command: Command = serde_json::from_slice(&request.message.payload).unwrap();
+        let command_is_join = matches!(command, Command::Join);
         let user = request.message.headers.identity().unwrap().user;
         let session = self.bus.subjects().session_of(&request.message.subject).unwrap();
         let answer: Ack<CommandDone> = if session.as_str() != SESSION {
             Ack::Refused(ErrorBody::session_not_found(&session))
-        } else if user.as_str() == "outsider" {
+        } else if user.as_str() == "outsider" || (command_is_join && !self.takes_part(&user)) {
             Ack::Refused(ErrorBody::permission("NOT_A_PARTICIPANT", "no"))
         } else {
             let new_version = match command {
@@ -55,6 +56,12 @@ impl Script {
                     let ended = self.turn(EntryKind::Ended);
                     self.publish(&ended).await;
                     Some(ended.entry.version)
+                }
+                Command::Pause { .. } | Command::Resume => {
+                    let kind = if matches!(command, Command::Resume) { EntryKind::Resume } else { EntryKind::Pause };
+                    let turned = self.turn(kind);
+                    self.publish(&turned).await;
+                    Some(turned.entry.version)
                 }
                 _ => None,
             };

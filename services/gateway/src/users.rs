@@ -1,0 +1,118 @@
+//! The users with connections here: one subscription each for what goes to one user only, whichever connections they have.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bus::Delivery;
+use protocol::{ConnectionId, SessionId, UserId, event::RelayedEvent};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::{Conn, deliver},
+    edge::Frame,
+    service::Gateway,
+};
+
+#[derive(Default)]
+pub struct Users(Mutex<HashMap<UserId, Open>>);
+
+struct Open {
+    connections: HashMap<ConnectionId, Arc<Conn>>,
+    listening: watch::Receiver<bool>,
+    gone: CancellationToken,
+}
+
+impl Users {
+    /// The map is consistent between any two statements, so a panic elsewhere does not spoil it.
+    fn map(&self) -> MutexGuard<'_, HashMap<UserId, Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections of a user here.
+    pub fn count(&self, user: &UserId) -> usize {
+        self.map().get(user).map_or(0, |open| open.connections.len())
+    }
+
+    pub fn opened(&self, gateway: &Arc<Gateway>, conn: &Arc<Conn>) {
+        let user = &conn.client().identity.user;
+        let mut map = self.map();
+        let open = map.entry(user.clone()).or_insert_with(|| {
+            let (ready, listening) = watch::channel(false);
+            let gone = CancellationToken::new();
+            gateway.lifecycle.spawn_brief("user", listen(Arc::clone(gateway), user.clone(), ready, gone.clone()));
+            Open { connections: HashMap::new(), listening, gone }
+        });
+        open.connections.insert(conn.id().clone(), Arc::clone(conn));
+    }
+
+    pub fn closed(&self, conn: &Conn) {
+        let user = &conn.client().identity.user;
+        let mut map = self.map();
+        let Some(open) = map.get_mut(user) else { return };
+        open.connections.remove(conn.id());
+        if open.connections.is_empty() {
+            open.gone.cancel();
+            map.remove(user);
+        }
+    }
+
+    /// Waits until what is sent to the user from now on arrives here. False when that cannot be.
+    pub async fn listening(&self, user: &UserId) -> bool {
+        let Some(mut listening) = self.map().get(user).map(|open| open.listening.clone()) else { return false };
+        listening.wait_for(|ready| *ready).await.is_ok()
+    }
+
+    fn connections(&self, user: &UserId) -> Vec<Arc<Conn>> {
+        self.map().get(user).map(|open| open.connections.values().cloned().collect()).unwrap_or_default()
+    }
+}
+
+async fn listen(gateway: Arc<Gateway>, user: UserId, ready: watch::Sender<bool>, gone: CancellationToken) {
+    let subscribed = gateway.bus.subscribe(gateway.bus.subjects().user_event(&user)).await;
+    let mut events = match subscribed {
+        Ok(events) => events,
+        Err(error) => return tracing::warn!(%error, "what goes to one user cannot be heard"),
+    };
+    ready.send_replace(true);
+    loop {
+        tokio::select! {
+            () = gone.cancelled() => return,
+            () = gateway.lifecycle.hard().cancelled() => return,
+            delivery = events.next() => match delivery {
+                Some(Delivery::Message(message)) => relay(&gateway, &user, &message.payload),
+                // What goes to one user goes at most once.
+                Some(Delivery::Lost(_)) => drop(gateway.metrics.lost_messages.inc()),
+                None => return,
+            },
+        }
+    }
+}
+
+/// To the user's connections; what belongs to a session, to those of them that have joined it.
+fn relay(gateway: &Gateway, user: &UserId, payload: &[u8]) {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Of {
+        #[serde(default)]
+        session_id: Option<SessionId>,
+    }
+    let read = serde_json::from_slice::<RelayedEvent<'_>>(payload)
+        .and_then(|relayed| serde_json::from_str::<Of>(relayed.data.get()).map(|of| (relayed, of.session_id)));
+    let (relayed, session) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            gateway.metrics.malformed.inc();
+            return tracing::warn!(%error, "an event for one user cannot be read");
+        }
+    };
+    let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
+    for conn in gateway.users.connections(user) {
+        if session.as_ref().is_none_or(|session| conn.client().joined(session).is_some()) {
+            deliver(&conn, &frame, &gateway.metrics);
+        }
+    }
+}
