@@ -15,6 +15,7 @@ pub struct Config {
     pub sync: Sync,
     pub sweep: Sweep,
     pub presence: Presence,
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,6 +95,13 @@ impl Default for Presence {
     fn default() -> Self {
         Self { timeout_ms: 15_000, grace_ms: 10_000 }
     }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DryRun {
+    /// Sessions to report on. With any, the process prints for each what a write-back would do, writes nothing, and ends.
+    pub sessions: Vec<protocol::SessionId>,
 }
 
 impl Config {

@@ -28,6 +28,7 @@ mod pace;
 mod part;
 pub mod plan;
 mod presence;
+pub mod preview;
 mod service;
 mod sweep;
 mod sync;

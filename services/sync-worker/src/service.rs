@@ -8,7 +8,7 @@ use service_kit::Service;
 use store::Store;
 use tokio::sync::Semaphore;
 
-use crate::{Config, authority::Authority, busy::Busy, metrics::SyncMetrics, pace::Pace, sync::Syncer, work::Worker};
+use crate::{Config, authority::Authority, busy::Busy, metrics::SyncMetrics, pace::Pace, preview, sync::Syncer, work::Worker};
 
 /// The consumer that all workers share.
 const CONSUMER: &str = "sync-worker";
@@ -17,6 +17,11 @@ const CONSUMER: &str = "sync-worker";
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     config.check()?;
     let store = Store::connect(&config.mongo).await?;
+    if !config.dry_run.sessions.is_empty() {
+        preview::print(&store, &config.dry_run.sessions, config.policy()).await?;
+        service.lifecycle.stop();
+        return Ok(());
+    }
     let bus = Bus::connect(&config.nats, &service.instance).await?;
     let connected = bus.clone();
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".to_owned()) });

@@ -129,3 +129,45 @@ async fn a_regular_shutdown_writes_what_is_due() {
         stage.assert_shown(&format!("s{n}"), &format!("c{n}")).await;
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothing() {
+    use sync_worker::{plan, preview};
+    let stage = Stage::new().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    stage.bus.request(stage.bus.subjects().session_snapshot(&id("s")), bus::Headers::new(), "{}".into(), DEADLINE).await.unwrap();
+    let before = stage.documents("c").await;
+    let policy = plan::Policy { removed: plan::RemovedPolicy::Mark, conflict: plan::ConflictPolicy::Overwrite };
+    let preview = preview::preview(&stage.store, &id("s"), policy).await.unwrap().unwrap();
+    let preview = serde_json::to_value(&preview).unwrap();
+    let mut changes: Vec<_> = preview["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| format!("{} {}", change["action"].as_str().unwrap(), change["id"].as_str().unwrap()))
+        .collect();
+    changes.sort();
+    let expected = ["mark c-item-1", "write c-actor-1", "write c-character-0", "write c-encounter", "write c-made", "write pluginData"];
+    assert_eq!(changes, expected);
+    assert_eq!((&preview["synced"], &preview["version"]), (&json!("0"), &json!("1")));
+    assert_eq!(stage.documents("c").await, before);
+    assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 1);
+
+    // The process does the same: it ends by itself, without a word to the queue.
+    let program = testkit::service::workspace().join("target/debug/stateward-sync-worker");
+    testkit::service::build(&["sync-worker"]).unwrap();
+    let output = std::process::Command::new(program)
+        .env("STATEWARD_MONGO__URI", stage.mongo.uri())
+        .env("STATEWARD_MONGO__DATABASE", "sync")
+        .env("STATEWARD_ADMIN__LISTEN", "127.0.0.1:0")
+        .args(["--set", "dry_run.sessions=s,nobody"])
+        .output()
+        .unwrap();
+    let lines: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(output.status.success());
+    assert_eq!(lines[0], preview);
+    assert_eq!(lines[1]["refused"], json!("there is no such session"));
+}
