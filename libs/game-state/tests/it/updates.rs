@@ -1,5 +1,7 @@
 //! What the vectors cannot show: limits that bite only on large states, what a refusal says, digests, and values built in memory.
 
+use std::collections::HashMap;
+
 use game_state::{GameState, Limits, Object, Operations, Reason, StateHash, Value, inverse};
 
 use crate::reference::{check, observe};
@@ -60,6 +62,31 @@ fn an_array_whose_indexes_gain_or_lose_a_digit_is_counted_in_bson() {
             state.put_back(applied.undo);
             assert_eq!(check(&mut state), before, "{operation} on {length} elements");
         }
+    }
+}
+
+/// Large containers keep bytes of their own within the state's: whatever replaces one must not leave them behind.
+#[test]
+fn a_large_container_is_replaced_removed_and_put_back_as_a_whole() {
+    let large = |n: usize| serde_json::json!((n..n + 400).map(|number| (format!("key-{number}"), number)).collect::<HashMap<_, _>>());
+    let list: Vec<_> = (0..4).map(|n| serde_json::json!({"id": n, "large": large(n)})).collect();
+    let mut state = with_plugin_data(&serde_json::json!({"a": 1, "large": large(0), "list": list, "z": 1}).to_string());
+    let before = check(&mut state);
+    let places = ["pluginData.large", "pluginData.list", "pluginData.list.1", "pluginData.list.3", "pluginData.list.2.large", "pluginData"];
+    let values = [serde_json::json!({}), large(7), serde_json::json!({"x": large(9), "y": [large(1), large(2)]})];
+    let sets = places
+        .iter()
+        .flat_map(|path| values.iter().map(move |value| serde_json::json!({"path": path, "operation": "set", "value": value})));
+    let unsets = places[..5].iter().map(|path| serde_json::json!({"path": path, "operation": "unset"}));
+    let others = [
+        serde_json::json!({"path": "pluginData.list", "operation": "pull", "value": {"id": 1}}),
+        serde_json::json!({"path": "pluginData.list", "operation": "push", "value": large(3), "index": 1}),
+    ];
+    for operation in sets.chain(unsets).chain(others) {
+        let applied = state.apply(&operations(&format!("[{operation}]")), &Limits::default()).unwrap();
+        check(&mut state);
+        state.put_back(applied.undo);
+        assert_eq!(check(&mut state), before, "{}", operation["path"]);
     }
 }
 
