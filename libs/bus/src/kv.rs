@@ -53,8 +53,17 @@ impl Bus {
 
 impl Kv {
     /// Writes a key; this also renews it.
+    ///
+    /// Buckets are in the server's memory: where nobody takes the write, a restart may have taken the bucket along, and it is
+    /// made again first.
     pub async fn put(&self, key: &str, value: impl Into<Bytes>) -> Result<(), BusError> {
-        self.bus.publish_acknowledged(self.subject(key)?, Headers::new(), value.into()).await.map(drop)
+        let (subject, value) = (self.subject(key)?, value.into());
+        let written = self.bus.publish_acknowledged(subject.clone(), Headers::new(), value.clone()).await;
+        if written.is_ok() || !self.bus.is_connected() {
+            return written.map(drop);
+        }
+        self.bus.ensure_buckets().await?;
+        self.bus.publish_acknowledged(subject, Headers::new(), value).await.map(drop)
     }
 
     pub async fn delete(&self, key: &str) -> Result<(), BusError> {

@@ -78,3 +78,17 @@ async fn a_key_that_is_not_renewed_leaves_and_a_renewed_one_stays() {
     .await;
     assert!(bucket.get("stays").await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_bucket_that_a_restart_took_along_is_made_again_by_the_next_write() {
+    let server = testkit::NatsServer::start().await.unwrap();
+    let bus = connect(&config(&server)).await;
+    bus.ensure_buckets().await.unwrap();
+    let bucket = bus.kv(BUCKET_INSTANCES);
+    bucket.put("before", "1").await.unwrap();
+    server.kill9();
+    server.restart().await.unwrap();
+    until("a write is taken again", async || bucket.put("after", "1").await.is_ok()).await;
+    assert!(bucket.get("before").await.unwrap().is_none());
+    assert!(bucket.get("after").await.unwrap().is_some());
+}

@@ -83,6 +83,7 @@ async fn all_instances_killed_at_once_under_load_go_on_where_they_were() -> anyh
     }
     let ended = stage.end(true).await?;
     let slowest = ended.slowest().map(|sent| sent.took).unwrap_or_default();
-    ensure!(slowest >= Duration::from_millis(300), "no update was under way when the instances died: the slowest took {slowest:?}");
+    // Far longer than any update takes that nobody dies under: one was under way, and waited for the restart.
+    ensure!(slowest >= Duration::from_millis(50), "no update was under way when the instances died: the slowest took {slowest:?}");
     Ok(())
 }
