@@ -1,3 +1,4 @@
+/* global db -- mongosh gives the script its database */
 // MongoDB users, one for each service that uses it; the gateway has none. Run once by an administrator on the primary:
 //   AUTHORITY_PASSWORD=... SYNC_PASSWORD=... MIGRATION_PASSWORD=... mongosh "mongodb://admin@mongo/?replicaSet=stateward" users.js
 // The database is STATEWARD_DATABASE, or `stateward`. Running it again sets roles and passwords anew.
