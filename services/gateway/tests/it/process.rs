@@ -114,20 +114,23 @@ async fn a_connection_ends_with_its_token_after_a_grace_and_may_come_back_with_a
 #[tokio::test]
 async fn who_does_not_read_is_told_to_catch_up_and_then_closed_while_others_get_everything() {
     let stage = Stage::with(&[("EDGE__QUEUE_BYTES", "65536")]).await;
-    let reader = stage.joined("p1").await;
     let mut silent = WebSocket::connect(stage.url(), "/ws", &[]).await.unwrap();
     silent.send_text(&json!({"event": "auth", "id": 1, "data": {"token": stage.signer.user("p2", "p2")}}).to_string()).await.unwrap();
     silent.send_text(&json!({"event": "gameSession:join", "id": 2, "data": SESSION}).to_string()).await.unwrap();
     for _ in 0..2 {
         silent.next().await.unwrap();
     }
+    // It joins after the silent one and so is written to after it: what it has seen, the silent one has been sent.
+    let reader = stage.joined("p1").await;
     let mut sent = 0;
-    // Sockets of the kernel take several megabytes before the gateway has to queue anything.
+    // Sockets of the kernel take several megabytes before the gateway has to queue anything. One at a time: were more on their
+    // way when the queue overflows, the next would overflow it again before anybody could have read.
     let mut publish_until = async |counter: &str| {
         while stage.metric(counter, &[]).await < 1.0 {
             assert!(sent < 2000, "nobody was found to be slow");
             stage.script.publish(&stage.script.commit_large()).await;
             sent += 1;
+            crate::stage::sees(&reader, sent).await;
         }
         sent
     };
@@ -149,7 +152,6 @@ async fn who_does_not_read_is_told_to_catch_up_and_then_closed_while_others_get_
         }
     };
     assert_eq!((code, versions < sent), (3008, true));
-    crate::stage::sees(&reader, sent).await;
     assert_eq!(crate::stage::versions(&reader), (1..=sent).collect::<Vec<_>>());
 }
 
