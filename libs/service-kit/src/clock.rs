@@ -19,6 +19,12 @@ enum Source {
     Manual(Arc<AtomicU64>),
 }
 
+/// For what is reported about this process and decides nothing.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+pub(crate) fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
 impl Clock {
     pub fn system() -> Self {
         Self(Source::System)
@@ -32,8 +38,7 @@ impl Clock {
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> u64 {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
-            Source::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+            Source::System => system_time().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
             Source::Manual(now_ms) => now_ms.load(Ordering::SeqCst),
         }
     }

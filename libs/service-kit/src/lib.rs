@@ -28,4 +28,4 @@ pub use lifecycle::Lifecycle;
 pub use metrics::Metrics;
 pub use run::{Service, main};
 pub use secret::Secret;
-pub use trace::TraceContext;
+pub use trace::{Span, TraceContext};

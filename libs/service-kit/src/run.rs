@@ -12,7 +12,10 @@ use crate::{
     admin::{self, Admin, AdminConfig},
     config::{EXIT_BAD_CONFIG, Gathered, Sources, schema_of},
     random_id,
-    telemetry::{self, LogConfig, LogLevel},
+    telemetry::{
+        self, LogConfig, LogLevel,
+        otlp::{Export, Settings},
+    },
 };
 
 /// What a service gets from the kit to build itself with. Cheap to clone.
@@ -108,7 +111,15 @@ where
         instance,
     };
     tracing::info!(version, instance = service.instance, "{name} starts");
-    match runtime.block_on(run(kit, service, log_level, |service| start(config, service))) {
+    let metrics = service.metrics.clone();
+    let ended = runtime.block_on(async {
+        let settings = Settings::read(|name| std::env::var(name).ok())?;
+        let export = Export::start(&settings, name, &service.instance, version, &metrics)?;
+        let ended = run(kit, service, log_level, |service| start(config, service)).await;
+        export.finish().await;
+        ended
+    });
+    match ended {
         Ok(()) => {
             tracing::info!("{name} has stopped");
             ExitCode::SUCCESS

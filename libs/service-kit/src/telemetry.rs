@@ -1,6 +1,8 @@
-//! Logs: one event a line on standard error, as JSON for machines or as text for people.
+//! Logs: one event a line on standard error, as JSON for machines or as text for people. Beside them, traces and metrics over
+//! OTLP where that is asked for.
 
 mod json;
+pub(crate) mod otlp;
 
 use std::fmt;
 

@@ -1,5 +1,11 @@
 //! W3C Trace Context: which trace a message belongs to, as the header `traceparent` carries it.
 
+mod conventions;
+pub(crate) mod span;
+
+pub use conventions::{Message, SEMANTIC_CONVENTIONS, mongodb};
+pub use span::{Kind, Span, is_exporting};
+
 use std::{
     fmt,
     sync::{

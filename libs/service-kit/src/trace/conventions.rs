@@ -1,0 +1,55 @@
+//! Spans of messages and of the database, named and described as OpenTelemetry's semantic conventions say.
+
+use super::{
+    TraceContext,
+    span::{Kind, Span},
+};
+
+/// The version of the conventions that names and attributes follow.
+pub const SEMANTIC_CONVENTIONS: &str = "1.39.0";
+
+/// A message on a subject. `template` is the subject with its ids left out: the low-cardinality name of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    pub template: &'static str,
+    pub subject: &'a str,
+    pub bytes: usize,
+}
+
+impl Message<'_> {
+    /// A request is sent and answered. `name` is `send <template>`.
+    pub fn request(self, parent: &TraceContext, name: &'static str) -> Span {
+        self.describe(Span::start(parent, Kind::Client, name), "request", "send")
+    }
+
+    /// A message is sent. `name` is `send <template>`.
+    pub fn publish(self, parent: &TraceContext, name: &'static str) -> Span {
+        self.describe(Span::start(parent, Kind::Producer, name), "publish", "send")
+    }
+
+    /// A message is worked on, below what it says that it was sent in. `name` is `process <template>`.
+    pub fn process(self, parent: &TraceContext, name: &'static str) -> Span {
+        self.describe(Span::start(parent, Kind::Consumer, name), "process", "process")
+    }
+
+    fn describe(self, span: Span, operation: &'static str, kind: &'static str) -> Span {
+        span.note("messaging.system", || "nats");
+        span.note("messaging.operation.name", || operation);
+        span.note("messaging.operation.type", || kind);
+        span.note("messaging.destination.name", || self.subject.to_owned());
+        span.note("messaging.destination.template", || self.template);
+        span.note("messaging.message.body.size", || i64::try_from(self.bytes).unwrap_or(i64::MAX));
+        span
+    }
+}
+
+/// A command of MongoDB. `name` is `<operation> <collection>`.
+pub fn mongodb(parent: &TraceContext, name: &'static str) -> Span {
+    let span = Span::start(parent, Kind::Client, name);
+    if let Some((operation, collection)) = name.split_once(' ') {
+        span.note("db.system.name", || "mongodb");
+        span.note("db.operation.name", || operation);
+        span.note("db.collection.name", || collection);
+    }
+    span
+}
