@@ -4,9 +4,9 @@ import { DEFAULT_LIMITS } from "./limits.ts";
 import { placed, Rejection, type RejectionReason } from "./rejection.ts";
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-/** A string up to its closing quote; the escapes inside are checked when it is read. */
+/** Where a string ends, or has something that is not itself. Searched for one by one: a pattern for a whole string would need a stack as deep as it is long. */
 // eslint-disable-next-line no-control-regex -- raw control characters are what JSON forbids here
-const STRING = /"((?:[^"\\\u0000-\u001f]|\\[^\u0000-\u001f])*)"/y;
+const SPECIAL = /["\\\u0000-\u001f]/g;
 const SPACE = /[ \t\n\r]*/y;
 
 /**
@@ -112,10 +112,20 @@ class Reader {
   }
 
   private string(): string {
-    const raw = this.match(STRING);
-    if (raw === null) this.refuse("BAD_JSON", "a string is not well formed");
-    const inner = raw[1]!;
-    const text = inner.includes("\\") ? this.unescape(raw[0]) : inner;
+    const start = this.at;
+    let isEscaped = false;
+    for (let end = start + 1; ; end += 2) {
+      SPECIAL.lastIndex = end;
+      end = SPECIAL.exec(this.text)?.index ?? this.text.length;
+      const special = this.text[end];
+      if (special === '"') {
+        this.at = end + 1;
+        break;
+      }
+      if (special !== "\\") this.refuse("BAD_JSON", "a string is not well formed");
+      isEscaped = true;
+    }
+    const text = isEscaped ? this.unescape(this.text.slice(start, this.at)) : this.text.slice(start + 1, this.at - 1);
     if (!text.isWellFormed()) this.refuse("LONE_SURROGATE", "text has half of a surrogate pair");
     return text;
   }
