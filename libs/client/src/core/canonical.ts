@@ -2,7 +2,7 @@ import { isObject, type JsonValue } from "./json.ts";
 import { Rejection } from "./rejection.ts";
 
 /** Deeper than any accepted state; only keeps a cycle or a hostile value from exhausting the stack. */
-const MAX_DEPTH = 512;
+export const MAX_DEPTH = 512;
 
 /**
  * The RFC 8785 form of a value: object keys in the order of their UTF-16 code units, numbers as ECMAScript prints them, no spaces.
