@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use game_state::{GameState, Limits, Operations, Path, Rejection, Segment, Value, Version, inverse, previous_to_json};
+use game_state::{GameState, Limits, Operations, Path, Reason, Rejection, Segment, Value, Version, inverse, previous_to_json};
 use serde::Deserialize;
 use serde_json::{Value as Json, json, value::RawValue};
 
@@ -125,6 +125,38 @@ fn expect(rejection: &Rejection, expected: &Refusal) {
     if expected.path.is_some() {
         assert_eq!(rejection.path(), expected.path.as_deref());
     }
+}
+
+/// The reasons in a file of cases. Deep values are passed over, not read.
+fn reasons(json: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    #[derive(Deserialize)]
+    struct Case {
+        rejection: Option<String>,
+        result: Option<Outcome>,
+    }
+    #[derive(Deserialize)]
+    struct Outcome {
+        rejection: Option<Refusal>,
+    }
+    let file: File = serde_json::from_str(json).unwrap();
+    let reason = |case: Case| case.rejection.or(case.result?.rejection.map(|refusal| refusal.reason));
+    file.cases.into_iter().filter_map(reason).collect()
+}
+
+/// Whoever writes a client against the vectors meets every way to be refused in them.
+#[test]
+fn every_reason_has_a_case() {
+    let mut files: Vec<_> = fs::read_dir(directory().join("apply")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.extend(["numbers.json", "paths.json", "values.json"].map(|name| directory().join(name)));
+    let seen: Vec<_> = files.iter().flat_map(|file| reasons(&fs::read_to_string(file).unwrap())).collect();
+    let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !seen.iter().any(|word| word == reason.as_str())).collect();
+    assert!(missing.is_empty(), "no vector for {missing:?}");
+    let unknown: Vec<_> = seen.iter().filter(|word| Reason::ALL.iter().all(|reason| reason.as_str() != **word)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]
