@@ -7,6 +7,7 @@ use crate::{CampaignId, UserId};
 
 /// A command, told apart by its field `command`. Create and import are for admins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum CampaignCommand {
     Create(NewCampaign),
@@ -15,6 +16,7 @@ pub enum CampaignCommand {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewCampaign {
     pub name: String,
@@ -25,20 +27,26 @@ pub struct NewCampaign {
 ///
 /// At most one encounter may have the status `active`: it becomes the state's `currentEncounter`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CampaignImport<'a> {
     #[serde(default, borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::CampaignEntity>"))]
     pub characters: Vec<&'a RawValue>,
     #[serde(default, borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::CampaignEntity>"))]
     pub actors: Vec<&'a RawValue>,
     #[serde(default, borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::CampaignEntity>"))]
     pub items: Vec<&'a RawValue>,
     #[serde(default, borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::CampaignEntity>"))]
     pub encounters: Vec<&'a RawValue>,
 }
 
 /// The successful answer to both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Campaign {
     pub id: CampaignId,
@@ -48,6 +56,7 @@ pub struct Campaign {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DocumentCounts {
     pub characters: u64,
     pub actors: u64,

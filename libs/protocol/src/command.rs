@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, SessionSummary, UserId, session::NewSession};
+use crate::{Epoch, SessionStatus, SessionSummary, UserId, session::NewSession};
 use game_state::{StateHash, Version};
 
 /// A command, told apart by its field `command`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Command {
     Create(NewSession),
@@ -57,8 +58,10 @@ pub enum Command {
     /// Goes back to a backup, named by the version of the repair that made it, or to the state at a version.
     Restore {
         #[serde(default)]
+        #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
         backup: Option<Version>,
         #[serde(default)]
+        #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
         version: Option<Version>,
         #[serde(default)]
         reason: Option<String>,
@@ -70,6 +73,7 @@ pub enum Command {
     },
     /// Back to the state at a version, as a normal update of inverse operations.
     Undo {
+        #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
         version: Version,
         #[serde(default)]
         reason: Option<String>,
@@ -140,19 +144,53 @@ impl Command {
 
 /// The successful answer to every command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CommandDone {
     pub session: SessionSummary,
     /// Set when the command was an entry of the session's history: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
     pub new_version: Option<Version>,
     pub epoch: Epoch,
     /// Server time, milliseconds since the epoch.
     pub timestamp: u64,
 }
 
+/// The flat answer that clients get to a command: the status beside the session, so that `ending` is seen for what it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Commanded {
+    pub status: SessionStatus,
+    /// Set when the command was an entry of the session's history: its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
+    pub new_version: Option<Version>,
+    pub epoch: Epoch,
+    pub timestamp: u64,
+    pub session: SessionSummary,
+    /// What `verify`, `diff`, `mode` and the repairs found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+impl From<Reported> for Commanded {
+    fn from(Reported { done, report }: Reported) -> Self {
+        let CommandDone { session, new_version, epoch, timestamp } = done;
+        Self { status: session.status, new_version, epoch, timestamp, session, report }
+    }
+}
+
+impl From<CommandDone> for Commanded {
+    fn from(done: CommandDone) -> Self {
+        Reported { done, report: None }.into()
+    }
+}
+
 /// A command's answer with what it found: of `verify`, `diff` and the repairs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Reported {
     #[serde(flatten)]
@@ -162,17 +200,23 @@ pub struct Reported {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Report {
     Verified {
         /// Where the document stands.
+        #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
         document_version: Version,
         /// The end of the journal, and the hash recomputed there. What is not sound is refused instead, and frozen.
+        #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
         version: Version,
+        #[cfg_attr(test, schemars(with = "crate::schema::StateHash"))]
         hash: StateHash,
     },
     Differences {
+        #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
         version: Version,
+        #[cfg_attr(test, schemars(with = "crate::schema::StateHash"))]
         hash: StateHash,
         /// In the order of the state. Empty: the states are equal.
         differences: Vec<Difference>,
@@ -183,6 +227,7 @@ pub enum Report {
     Mode { direct: bool, skip_hashes: bool },
     Repaired {
         /// Names the backup of what was replaced.
+        #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
         backup: Version,
         /// Entries of the journal that were applied to what was stored.
         replayed: u64,
@@ -190,6 +235,7 @@ pub enum Report {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// A JSON Pointer.
@@ -199,6 +245,7 @@ pub struct Difference {
 
 /// What the client's state has at the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     /// Nothing, where the session has a value.

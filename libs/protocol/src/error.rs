@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The five codes of an error. `details.reason` tells the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// The update's base version is not the current one. Refresh, then send the intent again. The server never retries it.
@@ -33,6 +34,7 @@ impl ErrorCode {
 
 /// Whether a failed update can still appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// This delivery of the update changed nothing and never will.
@@ -43,13 +45,16 @@ pub enum Outcome {
 
 /// The body of every refusal, on every interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
     pub code: ErrorCode,
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
     pub current_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub current_hash: Option<StateHash>,
     #[serde(default)]
     pub retryable: bool,
@@ -65,6 +70,7 @@ pub struct ErrorBody {
 
 /// Which operation, path or limit was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorDetails {
     /// A stable word for the case, in capitals.

@@ -1,5 +1,11 @@
 //! Client events: their names, and the payloads of those that the server makes itself. All times are the server's, in milliseconds since the epoch.
 
+pub mod chat;
+pub mod heartbeat;
+pub mod notice;
+pub mod roll;
+pub mod workflow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -43,6 +49,12 @@ pub mod name {
     pub const ENCOUNTER_STOPPED: &str = "encounter:stopped";
     pub const ENCOUNTER_PAUSED: &str = "encounter:paused";
     pub const ENCOUNTER_ENDED: &str = "encounter:ended";
+    pub const HEARTBEAT_PING: &str = "heartbeat:ping";
+    pub const HEARTBEAT_PONG: &str = "heartbeat:pong";
+    pub const HEARTBEAT_TIMEOUT: &str = "heartbeat:timeout";
+    pub const HEARTBEAT_RECONNECTION: &str = "heartbeat:reconnection";
+    pub const HEARTBEAT_QUALITY: &str = "heartbeat:quality";
+    pub const GM_CONNECTION_STATUS: &str = "gm:connection-status";
     pub const GM_SESSION_CONTROL: &str = "gm:session-control";
     pub const MAP_GENERATE: &str = "map:generate";
     pub const MAP_EDIT: &str = "map:edit";
@@ -53,6 +65,7 @@ pub mod name {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GameSessionJoined {
     pub session_id: SessionId,
@@ -64,6 +77,7 @@ pub struct GameSessionJoined {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GameSessionLeft {
     pub session_id: SessionId,
@@ -73,6 +87,7 @@ pub struct GameSessionLeft {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GameSessionEnded {
     pub session_id: SessionId,
@@ -82,6 +97,7 @@ pub struct GameSessionEnded {
 
 /// `gameSession:paused` and `gameSession:resumed`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GameSessionStatusChanged {
     pub session_id: SessionId,
@@ -89,8 +105,36 @@ pub struct GameSessionStatusChanged {
     pub timestamp: u64,
 }
 
+/// `user:left`, beside `gameSession:left`. `user:joined` is as `gameSession:joined`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UserLeft {
+    #[serde(flatten)]
+    pub left: GameSessionLeft,
+    #[serde(rename = "isGM")]
+    pub is_gm: bool,
+}
+
+/// `gameState:resync`: frames were dropped, ask with `gameState:requestFull`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Resync {
+    pub session_id: SessionId,
+}
+
+/// `gameState:error` to one connection: the refusal of an event that asked for no answer.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EventRefused<'a> {
+    /// Its name; `unknown` where there is no such event.
+    pub event: &'a str,
+    pub error: &'a ErrorBody,
+}
+
 /// `gameState:error`: a fault that concerns the whole session, such as a frozen state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GameStateError {
     pub session_id: SessionId,
@@ -102,10 +146,12 @@ pub struct GameStateError {
 
 /// Payload of `session.<id>.event` and `user.<id>.event`: an event to hand to connections as it is.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RelayedEvent<'a> {
     pub event: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     pub data: &'a RawValue,
     /// Connections and users that do not get it: the joiner does not see its own `gameSession:joined`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

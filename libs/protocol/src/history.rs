@@ -7,9 +7,11 @@ use serde_json::value::RawValue;
 use crate::{Epoch, SessionId, SessionStatus, UpdateId, UserId, update::EntryKind};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryRequest {
     /// Entries above this version.
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub since: Version,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Epoch>,
@@ -27,22 +29,28 @@ fn default_limit() -> u32 {
 
 /// The answer, with `"success":true` before its fields.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct History {
     pub session_id: SessionId,
     pub epoch: Epoch,
     /// The head of the session when this was read.
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub head_version: Version,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub head_hash: Option<StateHash>,
     /// The oldest version that the journal still has; asking for anything older starts here.
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub oldest_version: Version,
     pub entries: Vec<HistoryEntry>,
 }
 
 /// One journal entry as readers see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEntry {
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub version: Version,
     pub epoch: Epoch,
     pub kind: EntryKind,
@@ -50,8 +58,11 @@ pub struct HistoryEntry {
     pub status: Option<SessionStatus>,
     pub update_id: UpdateId,
     pub digest: String,
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::StateOperation>"))]
     pub operations: Box<RawValue>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub hash_before: Option<StateHash>,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub hash_after: Option<StateHash>,
     pub author: UserId,
     pub source: crate::update::UpdateSource,
@@ -60,5 +71,6 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub game_master_id: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<serde_json::Value>>"))]
     pub previous: Option<Box<RawValue>>,
 }

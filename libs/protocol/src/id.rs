@@ -53,6 +53,17 @@ macro_rules! id {
             }
         }
 
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
@@ -83,6 +94,10 @@ id!(
 id!(
     /// The client's name for one update: the idempotency key, bound to the update's base version.
     UpdateId, "an update id"
+);
+id!(
+    /// Work that a service does for a user, as the user's client names it.
+    WorkflowId, "a workflow id"
 );
 id!(
     /// One client connection, unique over all gateways.

@@ -16,18 +16,26 @@ pub mod identity;
 pub mod limits;
 pub mod position;
 pub mod presence;
+pub mod rest;
+#[cfg(test)]
+mod schema;
 pub mod session;
 pub mod state;
 pub mod subject;
 pub mod sync;
 pub mod update;
 
+/// JSON Schemas of everything that crosses a wire, under `$defs`.
+pub const SCHEMAS: &str = include_str!("../schemas/protocol.schema.json");
+/// The AsyncAPI 3 document of the client events and of the subjects on NATS.
+pub const ASYNCAPI: &str = include_str!("../schemas/asyncapi.json");
+
 /// Version of the messages between services and of what the join answer announces to clients.
 pub const PROTOCOL_VERSION: u32 = 1;
 
 pub use command::Command;
 pub use error::{Ack, ErrorBody, ErrorCode, ErrorDetails, Outcome};
-pub use id::{CampaignId, ConnectionId, InstanceId, SessionId, UpdateId, UserId};
+pub use id::{CampaignId, ConnectionId, InstanceId, SessionId, UpdateId, UserId, WorkflowId};
 pub use identity::Identity;
 pub use limits::Limits;
 pub use position::{Epoch, Position};

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Bytes of one client frame.
     pub frame_bytes: usize,
     /// Limits of the state and of one update.
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(with = "crate::schema::StateLimits"))]
     pub state: game_state::Limits,
     /// Updates that wait for their turn on one connection: count and bytes. Past either, the gateway stops reading the socket.
     pub waiting_updates: usize,

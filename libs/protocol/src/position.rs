@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Versions are compared only within one epoch. Another epoch is never "older": it means a full refresh.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Epoch(pub Arc<str>);
 
@@ -38,9 +39,11 @@ impl From<&str> for Epoch {
 
 /// A version of one epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Position {
     pub epoch: Epoch,
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub version: Version,
 }
 
@@ -53,9 +56,11 @@ impl Position {
 
 /// A position with the hash of the state there. The hash is absent where the session skips hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Head {
     #[serde(flatten)]
     pub position: Position,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub hash: Option<StateHash>,
 }

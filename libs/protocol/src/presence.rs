@@ -6,6 +6,7 @@ use crate::{InstanceId, SessionId, UserId};
 
 /// Value of `gateway.<instance>`, renewed every few seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayAlive {
     pub instance: InstanceId,
@@ -17,6 +18,7 @@ pub struct GatewayAlive {
 
 /// Value of `session.<session>.<user>.<gateway>`: this user has at least one joined connection there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UserPresent {
     pub session_id: SessionId,
@@ -29,6 +31,7 @@ pub struct UserPresent {
 
 /// Value of a key of the bucket `instances`: an authority instance, renewed every second.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceAlive {
     pub instance: InstanceId,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use game_state::{StateHash, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, Epoch, SessionId, UserId};
+use crate::{CampaignId, Epoch, Limits, SessionId, UserId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
     Scheduled,
@@ -32,6 +33,7 @@ impl SessionStatus {
 
 /// A user with the name that is shown; the name is absent until the user was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     pub user_id: UserId,
@@ -40,6 +42,7 @@ pub struct Member {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CampaignSummary {
     pub id: CampaignId,
@@ -49,6 +52,7 @@ pub struct CampaignSummary {
 
 /// The session as joins and REST reads answer it: campaign, GM and participants with names. The state itself is not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SessionSummary {
     pub id: SessionId,
@@ -64,7 +68,9 @@ pub struct SessionSummary {
     #[serde(default)]
     pub frozen: bool,
     pub epoch: Epoch,
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub game_state_version: Version,
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub game_state_hash: Option<StateHash>,
     /// Server time of the version above, milliseconds since the epoch.
     pub last_state_update: u64,
@@ -77,16 +83,31 @@ pub struct SessionSummary {
 
 /// What the backing documents of the campaign show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncMark {
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub version: Version,
     pub at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
+/// The part of a join's answer that is not about the state.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Joined<'a> {
+    pub session: &'a SessionSummary,
+    pub protocol_version: u32,
+    pub limits: &'a Limits,
+    /// What this gateway can beyond the events of the plan.
+    pub features: &'a [&'static str],
+}
+
 /// What a new session is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewSession {
     pub campaign_id: CampaignId,

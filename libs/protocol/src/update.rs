@@ -10,14 +10,17 @@ use crate::{Epoch, SessionId, SessionStatus, UpdateId, UserId};
 ///
 /// Operations stay the raw JSON that the client wrote: encoding numbers again could change them.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StateUpdate<'a> {
     /// Idempotency key. A re-send after a lost answer carries the same id and the same version.
     pub id: UpdateId,
     pub session_id: SessionId,
     /// The version that the update is made for: the client's current one.
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub version: Version,
     #[serde(borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::StateOperation>"))]
     pub operations: &'a RawValue,
     /// The client's clock, milliseconds since the epoch: advisory. Broadcasts carry the server's.
     pub timestamp: f64,
@@ -29,6 +32,7 @@ pub struct StateUpdate<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateSource {
     Gm,
@@ -37,11 +41,14 @@ pub enum UpdateSource {
 
 /// The successful answer to an update, `{"success":true,...}` on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateAccepted {
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub new_version: Version,
     /// Absent where the session skips hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub new_hash: Option<StateHash>,
     pub epoch: Epoch,
     /// Server time of the commit, milliseconds since the epoch.
@@ -52,6 +59,7 @@ pub struct UpdateAccepted {
 
 /// What kind of entry of a session's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
     Update,
@@ -87,14 +95,18 @@ impl EntryKind {
 
 /// `gameState:updated`, and unchanged the payload of `session.<id>.updated`: a gateway puts these bytes into a frame as they are.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StateUpdateBroadcast<'a> {
     pub session_id: SessionId,
     /// Operations with selectors resolved to indexes; empty for entries that only change the session's status.
     #[serde(borrow)]
+    #[cfg_attr(test, schemars(with = "Vec<crate::schema::StateOperation>"))]
     pub operations: &'a RawValue,
+    #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub new_version: Version,
     /// Null where the session skips hashes: the replica skips its comparison.
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateHash>"))]
     pub expected_hash: Option<StateHash>,
     pub epoch: Epoch,
     /// Server time of the commit, milliseconds since the epoch.

@@ -3,8 +3,13 @@
 
 use std::sync::Arc;
 
-use protocol::{ErrorBody, SessionId, UserId, event::name};
-use serde::{Deserialize, Serialize};
+use protocol::{
+    ErrorBody,
+    event::{
+        chat::{Chat, ChatMessage, ChatSender, ChatSent, Mention, Recipient, SenderType},
+        name,
+    },
+};
 use service_kit::random_id;
 
 use crate::{
@@ -19,113 +24,36 @@ const MAX_CHARS: usize = 4_000;
 const MAX_MENTIONS: usize = 50;
 const MAX_NAME_BYTES: usize = 512;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Chat {
-    session_id: SessionId,
-    message: String,
-    recipient: Recipient,
-    #[serde(default)]
-    mentions: Vec<Mention>,
-    #[serde(default)]
-    r#as: Option<SpeaksAs>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum Recipient {
-    Session {},
-    User { id: UserId },
-    Gm {},
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Mention {
-    id: String,
-    name: String,
-    r#type: Mentioned,
-    participant_id: String,
-    start_index: u32,
-    end_index: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mentioned {
-    User,
-    Actor,
-    Bot,
-}
-
-/// The character that a player speaks as: a matter of play, shown beside the sender.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SpeaksAs {
-    r#type: ActorOnly,
-    id: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ActorOnly {
-    Actor,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Said<'a> {
-    id: &'a str,
-    session_id: &'a SessionId,
-    message: &'a str,
-    recipient: &'a Recipient,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    mentions: &'a [Mention],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    r#as: Option<&'a SpeaksAs>,
-    sender: Sender<'a>,
-    timestamp: u64,
-}
-
-#[derive(Serialize)]
-struct Sender<'a> {
-    r#type: &'static str,
-    id: &'a UserId,
-    name: &'a str,
-}
-
-impl Chat {
-    fn check(&self) -> Result<(), ErrorBody> {
-        let chars = self.message.chars().count();
-        if !(1..=MAX_CHARS).contains(&chars) {
-            let error = ErrorBody::validation("BAD_LENGTH", format!("a message has 1 to {MAX_CHARS} characters"));
-            return Err(error.path("message").limit(MAX_CHARS as u64, chars as u64));
-        }
-        if self.mentions.len() > MAX_MENTIONS {
-            let error = ErrorBody::validation("TOO_MANY_MENTIONS", format!("at most {MAX_MENTIONS} mentions"));
-            return Err(error.path("mentions").limit(MAX_MENTIONS as u64, self.mentions.len() as u64));
-        }
-        let units = self.message.encode_utf16().count();
-        let is_sound = |mention: &Mention| {
-            mention.start_index < mention.end_index
-                && mention.end_index as usize <= units
-                && [&mention.id, &mention.name, &mention.participant_id].iter().all(|text| text.len() <= MAX_NAME_BYTES)
-        };
-        if let Some(place) = self.mentions.iter().position(|mention| !is_sound(mention)) {
-            let error = ErrorBody::validation("BAD_MENTION", "a mention lies outside the message or has too long a name");
-            return Err(error.path(format!("mentions[{place}]")));
-        }
-        if self.r#as.as_ref().is_some_and(|speaks| speaks.id.is_empty() || speaks.id.len() > MAX_NAME_BYTES) {
-            return Err(ErrorBody::validation("BAD_ACTOR", "an actor's id has 1 to 512 bytes").path("as.id"));
-        }
-        Ok(())
+fn check(chat: &Chat) -> Result<(), ErrorBody> {
+    let chars = chat.message.chars().count();
+    if !(1..=MAX_CHARS).contains(&chars) {
+        let error = ErrorBody::validation("BAD_LENGTH", format!("a message has 1 to {MAX_CHARS} characters"));
+        return Err(error.path("message").limit(MAX_CHARS as u64, chars as u64));
     }
+    if chat.mentions.len() > MAX_MENTIONS {
+        let error = ErrorBody::validation("TOO_MANY_MENTIONS", format!("at most {MAX_MENTIONS} mentions"));
+        return Err(error.path("mentions").limit(MAX_MENTIONS as u64, chat.mentions.len() as u64));
+    }
+    let units = chat.message.encode_utf16().count();
+    let is_sound = |mention: &Mention| {
+        mention.start_index < mention.end_index
+            && mention.end_index as usize <= units
+            && [&mention.id, &mention.name, &mention.participant_id].iter().all(|text| text.len() <= MAX_NAME_BYTES)
+    };
+    if let Some(place) = chat.mentions.iter().position(|mention| !is_sound(mention)) {
+        let error = ErrorBody::validation("BAD_MENTION", "a mention lies outside the message or has too long a name");
+        return Err(error.path(format!("mentions[{place}]")));
+    }
+    if chat.r#as.as_ref().is_some_and(|speaks| speaks.id.is_empty() || speaks.id.len() > MAX_NAME_BYTES) {
+        return Err(ErrorBody::validation("BAD_ACTOR", "an actor's id has 1 to 512 bytes").path("as.id"));
+    }
+    Ok(())
 }
 
 /// `chat`
 pub async fn chat(gateway: Arc<Gateway>, job: Job) -> Done {
     match send(&gateway, &job).await {
-        Ok((id, timestamp)) => job.reply.success(&[&Fields::of(&serde_json::json!({"id": id, "timestamp": timestamp}))]),
+        Ok((id, timestamp)) => job.reply.success(&[&Fields::of(&ChatSent { id: &id, timestamp })]),
         Err(error) => return settle(job.reply, error),
     }
     Done::Settled
@@ -133,17 +61,17 @@ pub async fn chat(gateway: Arc<Gateway>, job: Job) -> Done {
 
 async fn send(gateway: &Gateway, job: &Job) -> Result<(String, u64), ErrorBody> {
     let chat: Chat = read(&job.data)?;
-    chat.check()?;
+    check(&chat)?;
     let access = taking_part(gateway, job).await?;
     let (id, timestamp, identity) = (random_id(), gateway.clock.now_ms(), &job.reply.conn().client().identity);
-    let said = Said {
+    let said = ChatMessage {
         id: &id,
         session_id: &chat.session_id,
         message: &chat.message,
         recipient: &chat.recipient,
         mentions: &chat.mentions,
         r#as: chat.r#as.as_ref(),
-        sender: Sender { r#type: "user", id: &identity.user, name: &identity.name },
+        sender: ChatSender { r#type: SenderType::User, id: &identity.user, name: &identity.name },
         timestamp,
     };
     let only = match &chat.recipient {

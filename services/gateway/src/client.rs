@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use protocol::{ErrorBody, Identity, SessionId, event, headers};
+use protocol::{
+    ErrorBody, Identity, SessionId,
+    event::{self, EventRefused},
+    headers,
+};
 use service_kit::TraceContext;
 use tokio::time::Instant;
 
@@ -183,9 +187,9 @@ impl Reply {
             return self.write(&answer::refusal(&trace_id, error));
         }
         error.trace_id = Some(trace_id);
-        let data = serde_json::json!({"event": self.event, "error": error});
+        let data = serde_json::to_vec(&EventRefused { event: self.event, error: &error }).expect("our own types become JSON");
         // A closed connection needs no answer.
-        let _ = self.conn.notify(&Frame::event(event::name::STATE_ERROR, data.to_string()));
+        let _ = self.conn.notify(&Frame::event(event::name::STATE_ERROR, data));
     }
 
     fn write(&self, json: &[u8]) {

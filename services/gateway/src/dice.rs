@@ -8,7 +8,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+pub use protocol::event::roll::{Die, Rolled};
 
 /// Dice in one formula, those that explosions bring included: past it an explosion brings no more.
 pub const MAX_DICE: u32 = 100;
@@ -59,23 +59,6 @@ pub struct BadFormula {
     /// Characters before the place.
     pub place: usize,
     pub message: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Die {
-    /// As in `d20`.
-    pub die: String,
-    pub result: u32,
-    /// Whether it counts.
-    pub kept: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Rolled {
-    pub rolls: Vec<Die>,
-    /// What the total has beside the sum of the dice that count.
-    pub modifier: i64,
-    pub total: i64,
 }
 
 impl Formula {

@@ -5,9 +5,13 @@
 
 use std::sync::Arc;
 
-use game_state::Version;
-use protocol::{Command, ErrorBody, Limits, PROTOCOL_VERSION, SessionSummary, command::CommandDone, event::name};
-use serde::{Deserialize, Serialize};
+use protocol::{
+    Command, ErrorBody, PROTOCOL_VERSION,
+    command::{CommandDone, Commanded},
+    event::name,
+    session::Joined,
+};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -23,16 +27,6 @@ use crate::{
 
 /// What this gateway can beyond the plan's events, for clients that ask.
 const FEATURES: [&str; 4] = ["catch-up", "epoch", "resync", "trace"];
-
-/// The part of a join's answer that is not about the state.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Joined<'a> {
-    session: &'a SessionSummary,
-    protocol_version: u32,
-    limits: &'a Limits,
-    features: [&'static str; 4],
-}
 
 /// `gameSession:join`, with the session's id alone or an object.
 #[tracing::instrument(name = "gateway.session.join", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
@@ -57,7 +51,7 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         session: &done.session,
         protocol_version: PROTOCOL_VERSION,
         limits: &gateway.settings.limits,
-        features: FEATURES,
+        features: &FEATURES,
     });
     // What is sent to this user alone must not miss a connection that was told it has joined.
     gateway.users.listening(&client.identity.user).await;
@@ -134,30 +128,6 @@ pub async fn end(gateway: Arc<Gateway>, job: Job) -> Done {
             Done::Settled
         }
         Err(error) => settle(reply, error),
-    }
-}
-
-/// The flat answer to a command: the status beside the session, so that `ending` is seen for what it is.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Commanded {
-    status: protocol::SessionStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new_version: Option<Version>,
-    epoch: protocol::Epoch,
-    timestamp: u64,
-    session: SessionSummary,
-}
-
-impl From<CommandDone> for Commanded {
-    fn from(done: CommandDone) -> Self {
-        Self {
-            status: done.session.status,
-            new_version: done.new_version,
-            epoch: done.epoch,
-            timestamp: done.timestamp,
-            session: done.session,
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use bus::{Bus, BusError};
 use protocol::{
     Identity, InstanceId, SessionId, UserId,
-    event::{GameSessionJoined, GameSessionLeft, RelayedEvent, name},
+    event::{GameSessionJoined, GameSessionLeft, RelayedEvent, UserLeft, name},
     presence::{GatewayAlive, UserPresent},
     subject::BUCKET_PRESENCE,
 };
@@ -137,13 +137,6 @@ impl PresenceKeeper {
         let Some(was) = self.here.remove(&at) else { return Ok(()) };
         let elsewhere = self.is_elsewhere(&at).await;
         if !elsewhere {
-            #[derive(Serialize)]
-            struct UserLeft<'a> {
-                #[serde(flatten)]
-                left: &'a GameSessionLeft,
-                #[serde(rename = "isGM")]
-                is_gm: bool,
-            }
             let left = GameSessionLeft {
                 session_id: session.clone(),
                 user_id: identity.user.clone(),
@@ -151,7 +144,7 @@ impl PresenceKeeper {
                 timestamp: self.clock.now_ms(),
             };
             self.tell(&session, name::SESSION_LEFT, &left, &identity.user).await?;
-            self.tell(&session, name::USER_LEFT, &UserLeft { left: &left, is_gm: was.is_gm }, &identity.user).await?;
+            self.tell(&session, name::USER_LEFT, &UserLeft { left: left.clone(), is_gm: was.is_gm }, &identity.user).await?;
         }
         self.bus.kv(BUCKET_PRESENCE).delete(&self.key(&at, &self.instance)).await
     }

@@ -3,13 +3,18 @@
 
 use std::sync::Arc;
 
-use protocol::{ErrorBody, SessionId, UserId, event::name};
-use serde::{Deserialize, Serialize};
+use protocol::{
+    ErrorBody,
+    event::{
+        name,
+        roll::{Roll, RollRecipients, RollResult},
+    },
+};
 use service_kit::random_id;
 
 use crate::{
     answer::Fields,
-    dice::{Formula, Rolled},
+    dice::Formula,
     events::{read, settle, taking_part},
     lanes::{Done, Job},
     relay,
@@ -17,40 +22,6 @@ use crate::{
 };
 
 const MAX_REASON_CHARS: usize = 500;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Roll {
-    session_id: SessionId,
-    formula: String,
-    recipients: Recipients,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Recipients {
-    Public,
-    Private,
-    Gm,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RollResult<'a> {
-    id: &'a str,
-    session_id: &'a SessionId,
-    formula: &'a str,
-    #[serde(flatten)]
-    rolled: Rolled,
-    user_id: &'a UserId,
-    user_name: &'a str,
-    recipients: Recipients,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    timestamp: u64,
-}
 
 /// `roll`, and its names of old. Answered with the result, which goes to the recipients as `roll:result`.
 pub async fn roll(gateway: Arc<Gateway>, job: Job) -> Done {
@@ -84,11 +55,11 @@ async fn send(gateway: &Gateway, job: &Job) -> Result<Fields, ErrorBody> {
         reason: roll.reason.as_deref(),
         timestamp: gateway.clock.now_ms(),
     };
-    if roll.recipients == Recipients::Public {
+    if roll.recipients == RollRecipients::Public {
         relay::keep(gateway, &roll.session_id, &id, name::ROLL_RESULT, &result).await?;
     } else {
         relay::to_user(gateway, &identity.user, name::ROLL_RESULT, &result).await?;
-        if roll.recipients == Recipients::Gm && access.game_master != identity.user {
+        if roll.recipients == RollRecipients::Gm && access.game_master != identity.user {
             relay::to_user(gateway, &access.game_master, name::ROLL_RESULT, &result).await?;
         }
     }

@@ -4,9 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::RequestError;
-use protocol::{ErrorBody, SessionId, UserId};
-use serde::{Deserialize, Serialize};
-use serde_json::{json, value::RawValue};
+use protocol::{
+    ErrorBody, SessionId, WorkflowId,
+    event::workflow::{MapAccepted, MapRequest, WorkflowProgress, WorkflowRequest},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     answer::Fields,
@@ -20,36 +23,20 @@ use crate::{
 /// What a worker gets to say that it has the request.
 const ACCEPT: Duration = Duration::from_secs(5);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct MapRequest<'a> {
-    workflow_id: SessionId,
-    #[serde(borrow)]
-    data: &'a RawValue,
-}
-
 /// `map:generate`, `map:edit` and `map:detect-features`
 pub async fn map(gateway: Arc<Gateway>, job: Job) -> Done {
     match request_map(&gateway, &job).await {
-        Ok(workflow) => job.reply.success(&[&Fields::of(&json!({"accepted": true, "workflowId": workflow}))]),
+        Ok(workflow_id) => job.reply.success(&[&Fields::of(&MapAccepted { accepted: true, workflow_id })]),
         Err(error) => return settle(job.reply, error),
     }
     Done::Settled
 }
 
-async fn request_map(gateway: &Gateway, job: &Job) -> Result<SessionId, ErrorBody> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Request<'a> {
-        event: &'a str,
-        workflow_id: &'a SessionId,
-        user_id: &'a UserId,
-        data: &'a RawValue,
-        timestamp: u64,
-    }
+async fn request_map(gateway: &Gateway, job: &Job) -> Result<WorkflowId, ErrorBody> {
     let MapRequest { workflow_id, data } = serde_json::from_slice(&job.data).map_err(|error| malformed(&error))?;
     let user = &job.reply.conn().client().identity.user;
-    let request = Request { event: &job.sent_as, workflow_id: &workflow_id, user_id: user, data, timestamp: gateway.clock.now_ms() };
+    let request =
+        WorkflowRequest { event: &job.sent_as, workflow_id: &workflow_id, user_id: user, data, timestamp: gateway.clock.now_ms() };
     let payload = serde_json::to_vec(&request).expect("our own types become JSON");
     let subject = gateway.bus.subjects().workflow_request(user);
     match gateway.bus.request(subject, job.reply.caller().headers(), payload.into(), ACCEPT).await {
@@ -64,23 +51,6 @@ async fn request_map(gateway: &Gateway, job: &Job) -> Result<SessionId, ErrorBod
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "read for its form; sent on as written")]
-struct Progress<'a> {
-    workflow_id: SessionId,
-    user_id: UserId,
-    r#type: String,
-    #[serde(default)]
-    progress: Option<f64>,
-    #[serde(default)]
-    message: Option<String>,
-    #[serde(default)]
-    state: Option<String>,
-    #[serde(default, borrow)]
-    data: Option<&'a RawValue>,
-}
-
 /// `workflow:progress:*` and `workflow:state:*`
 pub async fn progress(gateway: Arc<Gateway>, job: Job) -> Done {
     let told = tell_progress(&gateway, &job).await;
@@ -89,7 +59,7 @@ pub async fn progress(gateway: Arc<Gateway>, job: Job) -> Done {
 
 async fn tell_progress(gateway: &Gateway, job: &Job) -> Result<(), ErrorBody> {
     must_be_service(job)?;
-    let progress: Progress<'_> = serde_json::from_slice(&job.data).map_err(|error| malformed(&error))?;
+    let progress: WorkflowProgress<'_> = serde_json::from_slice(&job.data).map_err(|error| malformed(&error))?;
     if progress.progress.is_some_and(|value| !(0.0..=100.0).contains(&value)) {
         return Err(ErrorBody::validation("BAD_NUMBER", "progress is 0 to 100").path("progress"));
     }

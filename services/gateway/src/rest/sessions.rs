@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{Command, SessionId, SessionSummary, UserId, session::NewSession};
+use protocol::{Command, SessionId, SessionSummary, UserId, command::Commanded, session::NewSession};
 use serde::Deserialize;
 use service_kit::random_id;
 
@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     answer::{self, Fields},
-    joins::Commanded,
     room::catchup::FullState,
     service::Gateway,
 };

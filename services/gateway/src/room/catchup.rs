@@ -6,30 +6,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use game_state::{StateHash, Version};
+use game_state::Version;
 use protocol::{
-    Epoch, ErrorBody, SessionStatus,
+    ErrorBody, SessionStatus,
     position::Head,
-    state::{MissedUpdates, NotModified},
+    state::{HeadOnly, MissedUpdates, NotModified},
 };
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+pub use protocol::state::Held;
+
 use super::{step::SharedStep, track::Track};
 use crate::{answer::Fields, client::Reply, metrics::Tier};
-
-/// What a client says it holds.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    #[serde(default)]
-    pub version: Option<Version>,
-    #[serde(default)]
-    pub hash: Option<StateHash>,
-    #[serde(default)]
-    pub epoch: Option<Epoch>,
-}
 
 /// A client that asks to be brought up to date.
 pub struct CatchUp {
@@ -158,7 +147,7 @@ impl CatchUp {
         let base = join.as_ref().map(|join| join.fields.clone()).unwrap_or_default();
         let version = match plan {
             Plan::HeadOnly(head) => {
-                reply.success(&[&base, &Fields::of(&head_fields(room, head))]);
+                reply.success(&[&base, &Fields::of(&head_only(room, head))]);
                 head.position.version
             }
             Plan::NotModified(head) => {
@@ -210,18 +199,8 @@ pub struct RoomFacts<'a> {
     pub at: u64,
 }
 
-fn head_fields(room: &RoomFacts<'_>, head: &Head) -> impl serde::Serialize + use<> {
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct HeadFields {
-        session_id: protocol::SessionId,
-        game_state_version: Version,
-        game_state_hash: Option<StateHash>,
-        epoch: Epoch,
-        timestamp: u64,
-        status: SessionStatus,
-    }
-    HeadFields {
+fn head_only(room: &RoomFacts<'_>, head: &Head) -> HeadOnly {
+    HeadOnly {
         session_id: room.session.clone(),
         game_state_version: head.position.version,
         game_state_hash: head.hash,

@@ -66,6 +66,9 @@ async fn malformed_updates_and_removed_events_are_refused_and_never_reach_the_au
         bad.as_object_mut().unwrap().remove(field);
         assert_eq!(refusal(&gm.request("gameState:update", bad).await.unwrap()).0, "VALIDATION_ERROR", "no {field}");
     }
+    let mut bad = good.clone();
+    bad["extra"] = json!(1);
+    assert_eq!(refusal(&gm.request("gameState:update", bad).await.unwrap()).0, "VALIDATION_ERROR", "an extra field");
     for event in ["token:move", "actor:update", "move", "joinSession"] {
         let answer = gm.request(event, json!({"any": "thing"})).await.unwrap();
         assert_eq!(refusal(&answer), ("VALIDATION_ERROR".into(), "EVENT_REMOVED".into()));

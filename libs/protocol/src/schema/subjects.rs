@@ -1,0 +1,164 @@
+//! The messages between the services, by subject.
+
+use super::{book::Book, messages::Nothing};
+use crate::{
+    campaign::{Campaign, CampaignCommand, CampaignImport},
+    command::{Command, Reported},
+    event::{RelayedEvent, workflow::WorkflowRequest},
+    heads::{Heads, HeadsRequest},
+    history::{History, HistoryRequest},
+    presence::{GatewayAlive, InstanceAlive, UserPresent},
+    state::StateRequest,
+    sync::{SnapshotDone, SnapshotRequest, SyncRequested, Synced},
+    update::{StateUpdate, StateUpdateBroadcast, UpdateAccepted},
+};
+
+pub(super) struct Subject {
+    /// With its parameters in braces.
+    pub(super) address: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) payload: String,
+    pub(super) reply: Option<String>,
+}
+
+pub(super) fn all(book: &mut Book) -> Vec<Subject> {
+    let mut all = Vec::new();
+    let mut add = |address, from, to, summary, payload, reply| all.push(Subject { address, from, to, summary, payload, reply });
+    let update = book.reads::<StateUpdate<'_>>();
+    let accepted = Some(book.replies::<UpdateAccepted>());
+    add(
+        "session.{sessionId}.update",
+        "gateway",
+        "state-authority",
+        "An update as the client wrote it; who sent it stands in the headers. Queue group `state-authority`.",
+        update.clone(),
+        accepted.clone(),
+    );
+    add(
+        "authority.{instance}.update",
+        "gateway",
+        "state-authority",
+        "The same, to the instance that has the session in its cache. A receipt comes first, told by the header `Stateward-Receipt`.",
+        update,
+        accepted,
+    );
+    add(
+        "session.{sessionId}.updated",
+        "state-authority",
+        "gateway",
+        "A committed entry of the journal. Kept in the stream `SESSION_UPDATES`; headers carry version, hash before and after, and digest.",
+        book.writes::<StateUpdateBroadcast<'_>>(),
+        None,
+    );
+    let state = book.replies::<super::messages::StateAnswer>();
+    add(
+        "session.{sessionId}.state",
+        "gateway",
+        "state-authority",
+        "The full state, or that the caller has it. The reply comes in parts where it is large.",
+        book.reads::<StateRequest>(),
+        Some(state),
+    );
+    add(
+        "session.{sessionId}.history",
+        "gateway",
+        "state-authority",
+        "Entries of the journal since a version.",
+        book.reads::<HistoryRequest>(),
+        Some(book.replies::<History>()),
+    );
+    add(
+        "session.{sessionId}.command",
+        "gateway",
+        "state-authority",
+        "Everything that changes a session other than an update.",
+        book.reads::<Command>(),
+        Some(book.replies::<Reported>()),
+    );
+    add(
+        "sessions.heads",
+        "gateway",
+        "state-authority",
+        "Which of many sessions have moved on.",
+        book.reads::<HeadsRequest>(),
+        Some(book.replies::<Heads>()),
+    );
+    add(
+        "campaign.{campaignId}.command",
+        "gateway",
+        "state-authority",
+        "Campaigns.",
+        book.reads::<CampaignCommand>(),
+        Some(book.replies::<Campaign>()),
+    );
+    add(
+        "campaign.{campaignId}.import",
+        "gateway",
+        "state-authority",
+        "Documents of a campaign, inserted or replaced in one transaction.",
+        book.reads::<CampaignImport<'_>>(),
+        Some(book.replies::<Campaign>()),
+    );
+    let relayed = book.writes::<RelayedEvent<'_>>();
+    add(
+        "session.{sessionId}.event",
+        "gateway, state-authority",
+        "gateway",
+        "An event for the connections of a session. Chat and public rolls are kept in the stream `SESSION_EVENTS`.",
+        relayed.clone(),
+        None,
+    );
+    add("user.{userId}.event", "gateway", "gateway", "An event for the connections of one user.", relayed, None);
+    add(
+        "workflow.{userId}.request",
+        "gateway",
+        "workers",
+        "A request of a user to whichever worker listens. Any answer says that it is taken.",
+        book.writes::<WorkflowRequest<'_>>(),
+        Some(book.replies::<Nothing>()),
+    );
+    add(
+        "session.{sessionId}.sync",
+        "state-authority, gateway",
+        "sync-worker",
+        "Marks work, in the work queue `SESSION_SYNC`.",
+        book.writes::<SyncRequested>(),
+        None,
+    );
+    add(
+        "session.{sessionId}.synced",
+        "sync-worker",
+        "state-authority",
+        "The backing documents hold the state of a version.",
+        book.reads::<Synced>(),
+        Some(book.replies::<Reported>()),
+    );
+    add(
+        "session.{sessionId}.snapshot",
+        "sync-worker",
+        "state-authority",
+        "Brings the session's document up to its head.",
+        book.reads::<SnapshotRequest>(),
+        Some(book.replies::<SnapshotDone>()),
+    );
+    add("$KV.presence.gateway.{instance}", "gateway", "gateway, sync-worker", "A gateway is alive.", book.writes::<GatewayAlive>(), None);
+    add(
+        "$KV.presence.session.{sessionId}.{userId}.{instance}",
+        "gateway",
+        "gateway, sync-worker",
+        "A user is connected to a session at a gateway.",
+        book.writes::<UserPresent>(),
+        None,
+    );
+    add(
+        "$KV.instances.{instance}",
+        "state-authority",
+        "gateway, state-authority",
+        "An authority is alive.",
+        book.writes::<InstanceAlive>(),
+        None,
+    );
+    all
+}
