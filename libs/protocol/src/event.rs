@@ -14,6 +14,7 @@ use crate::{Epoch, ErrorBody, SessionId, UserId};
 /// Names of events, in both directions, on both transports.
 pub mod name {
     pub const AUTH: &str = "auth";
+    pub const AUTH_REFRESH: &str = "auth:refresh";
     pub const ACK: &str = "ack";
     pub const STATE_UPDATE: &str = "gameState:update";
     pub const STATE_UPDATED: &str = "gameState:updated";

@@ -4,6 +4,7 @@
 //! Every message between services carries [`headers::PROTOCOL`]; a reader ignores fields that it does not know, so that
 //! services of neighbouring releases work beside each other.
 
+pub mod auth;
 pub mod campaign;
 pub mod command;
 pub mod error;

@@ -1,4 +1,4 @@
-//! The key-value bucket `presence`: one key per gateway, renewed, and a key per user that names it.
+//! The key-value bucket `presence`: one key per gateway, renewed, and a key per user that names it. And what sessions are told of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,21 @@ pub struct UserPresent {
     pub user_name: String,
     pub is_gm: bool,
     pub gateway: InstanceId,
+    pub since: u64,
+    /// A game master whose last connection there broke then: a grace runs in which they may come back without having left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<u64>,
+}
+
+/// One who is in a session, in the answer of `gameSession:join`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PresentUser {
+    pub user_id: UserId,
+    pub user_name: String,
+    #[serde(rename = "isGM")]
+    pub is_gm: bool,
     pub since: u64,
 }
 

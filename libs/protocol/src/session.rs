@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use game_state::{StateHash, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, Epoch, Limits, SessionId, UserId};
+use crate::{CampaignId, Epoch, Limits, SessionId, UserId, presence::PresentUser};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -103,6 +103,9 @@ pub struct Joined<'a> {
     pub limits: &'a Limits,
     /// What this gateway can beyond the events of the plan.
     pub features: &'a [&'static str],
+    /// Those who are in the session already, the game master first; where they are many, the first of them.
+    pub present: Vec<PresentUser>,
+    pub present_count: usize,
 }
 
 /// What a new session is made of.

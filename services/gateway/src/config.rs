@@ -6,7 +6,7 @@ use bus::BusConfig;
 use protocol::Limits;
 use serde::{Deserialize, Serialize};
 
-use crate::{auth::AuthConfig, edge::EdgeConfig, room::catchup::Bounds};
+use crate::{auth::AuthConfig, edge::EdgeConfig, presence::PresenceConfig, room::catchup::Bounds};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +18,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub requests: RequestsConfig,
     pub rooms: RoomsConfig,
+    pub presence: PresenceConfig,
+    pub heartbeat: HeartbeatConfig,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,9 +129,27 @@ impl RoomsConfig {
     }
 }
 
+/// The heartbeat of the game master's client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HeartbeatConfig {
+    pub interval_ms: u64,
+    /// So many pings in a row without an answer are told to the session.
+    pub misses: u32,
+    /// How often the game master is told of the quality of the connection.
+    pub quality_ms: u64,
+}
+
+impl Default for HeartbeatConfig {
+    fn default() -> Self {
+        Self { interval_ms: 5_000, misses: 3, quality_ms: 30_000 }
+    }
+}
+
 /// What the running gateway needs of it.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    pub heartbeat: HeartbeatConfig,
     pub limits: Limits,
     pub rooms: RoomsConfig,
     pub requests: RequestsConfig,

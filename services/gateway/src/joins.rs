@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What this gateway can beyond the plan's events, for clients that ask.
-const FEATURES: [&str; 4] = ["catch-up", "epoch", "resync", "trace"];
+const FEATURES: [&str; 7] = ["auth-refresh", "catch-up", "epoch", "heartbeat", "presence", "resync", "trace"];
 
 /// `gameSession:join`, with the session's id alone or an object.
 #[tracing::instrument(name = "gateway.session.join", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
@@ -47,11 +47,14 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         Ok(done) => done,
         Err(error) => return settle(reply, error),
     };
+    let (present, present_count) = gateway.presence.present(&session);
     let fields = Fields::of(&Joined {
         session: &done.session,
         protocol_version: PROTOCOL_VERSION,
         limits: &gateway.settings.limits,
         features: &FEATURES,
+        present,
+        present_count,
     });
     // What is sent to this user alone must not miss a connection that was told it has joined.
     gateway.users.listening(&client.identity.user).await;
@@ -60,7 +63,7 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
     if !conn.client().note_joined(&session, &visit.room) {
         return Done::Settled;
     }
-    let join = Some(Joining { fields, is_gm, status: done.session.status });
+    let join = Some(Joining { fields, is_gm, game_master: done.session.game_master_id.clone(), status: done.session.status });
     let joined = ask(&visit, CatchUpAsk { reply, held, join, needed: Some(head_of(&done)) }).await;
     if !joined {
         conn.client().forget_joined(&session);

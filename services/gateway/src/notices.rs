@@ -8,6 +8,7 @@ use protocol::{
     command::Commanded,
     event::{
         chat::Recipient,
+        heartbeat::HeartbeatPong,
         name,
         notice::{BotEvent, EncounterChanged, EncounterNotice, SessionAction, SessionControl},
     },
@@ -104,6 +105,34 @@ pub async fn session_control(gateway: Arc<Gateway>, job: Job) -> Done {
         Err(error) => return settle(job.reply, error),
     }
     Done::Settled
+}
+
+/// `heartbeat:pong`
+pub async fn pong(gateway: Arc<Gateway>, job: Job) -> Done {
+    let told = take_pong(&gateway, &job).await;
+    finish(job, told)
+}
+
+async fn take_pong(gateway: &Gateway, job: &Job) -> Result<(), ErrorBody> {
+    let HeartbeatPong { session_id, ping_id, client_status, .. } = read(&job.data)?;
+    let status = client_status.and_then(|status| status.status_message).unwrap_or_default();
+    for (text, limit, path) in [(&ping_id, 64, "pingId"), (&status, 500, "clientStatus.statusMessage")] {
+        let length = text.chars().count();
+        if length > limit {
+            let error = ErrorBody::validation("BAD_LENGTH", format!("at most {limit} characters"));
+            return Err(error.path(path).limit(limit as u64, length as u64));
+        }
+    }
+    let access = taking_part(gateway, job).await?;
+    let client = job.reply.conn().client();
+    if access.game_master != client.identity.user {
+        return Err(ErrorBody::permission("NOT_GM", "only the game master does this"));
+    }
+    let Some(room) = client.joined(&session_id) else {
+        return Err(ErrorBody::validation("NOT_JOINED", "join the session first"));
+    };
+    room.pong(ping_id).await;
+    Ok(())
 }
 
 pub(crate) fn finish(job: Job, done: Result<(), ErrorBody>) -> Done {

@@ -1,46 +1,82 @@
 //! Who is in a session, by user: a second tab that opens or closes changes nothing.
 //!
 //! Rooms tell this one task when a user's first connection of this gateway joins and when the last one goes. It keeps the
-//! user's key in the bucket, and tells the session unless the user is also at another gateway. A gateway that shuts down on
-//! purpose tells nothing: its users have not left, they move.
+//! user's key in the bucket, and tells the session unless the user is also at another gateway. It watches the bucket too
+//! ([`roster`]): the users of a gateway that was killed are told of by one of those that are left.
+//!
+//! - A game master whose last connection breaks has a grace to come back in. The session hears at once that the connection is
+//!   gone, and of a leave only when the grace is over. Who leaves on purpose has left at once.
+//! - A gateway that shuts down tells nothing: its users have not left, they move. It goes on renewing its key, which says that
+//!   it drains, until its connections are closed; whoever is at no other gateway a time-out later has left.
 
-use std::{collections::HashMap, time::Duration};
+mod keeper;
+mod roster;
+mod told;
 
-use bus::{Bus, BusError};
-use protocol::{
-    Identity, InstanceId, SessionId, UserId,
-    event::{GameSessionJoined, GameSessionLeft, RelayedEvent, UserLeft, name},
-    presence::{GatewayAlive, UserPresent},
-    subject::BUCKET_PRESENCE,
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use serde::Serialize;
-use serde_json::value::to_raw_value;
+
+use bus::Bus;
+use protocol::{Identity, InstanceId, SessionId, UserId, presence::PresentUser};
+use serde::{Deserialize, Serialize};
 use service_kit::Clock;
-use tokio::{
-    sync::mpsc,
-    time::{MissedTickBehavior, interval},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::mpsc, time::Instant};
 
-use crate::{metrics::GatewayMetrics, relay};
+pub use self::keeper::PresenceKeeper;
+use self::roster::Roster;
+use crate::metrics::GatewayMetrics;
 
 /// Changes that wait, some seconds' worth of joins of a whole gateway. Past it they are dropped and counted: presence is then
 /// wrong until the user's next change, and nothing else depends on it.
 const WAITING: usize = 16_384;
-/// How often a gateway and its users renew their keys; a gateway that has not for three times as long is gone.
-const RENEWED: Duration = Duration::from_secs(5);
+/// How many of those who are present an answer to a join names.
+const NAMED: usize = 100;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PresenceConfig {
+    /// How often the gateway renews its key.
+    pub renew_ms: u64,
+    /// A gateway that has not renewed its key for so long is gone, and its users with it.
+    pub timeout_ms: u64,
+    /// A game master whose connection breaks may come back within this time without having left.
+    pub grace_ms: u64,
+}
+
+impl Default for PresenceConfig {
+    fn default() -> Self {
+        Self { renew_ms: 3_000, timeout_ms: 10_000, grace_ms: 10_000 }
+    }
+}
 
 /// A change on this gateway.
 #[derive(Debug)]
 pub enum Presence {
-    Joined { session: SessionId, identity: Identity, is_gm: bool },
-    Left { session: SessionId, identity: Identity },
+    Joined {
+        session: SessionId,
+        identity: Identity,
+        is_gm: bool,
+    },
+    Left {
+        session: SessionId,
+        identity: Identity,
+        /// It was asked for; else the last connection broke.
+        wanted: bool,
+    },
+    /// Another user is the game master from now on.
+    GameMaster {
+        session: SessionId,
+        user: UserId,
+    },
 }
 
-/// Tells the presence task. Cheap to clone.
+/// Tells the presence task, and asks what it knows. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PresenceHandle {
     changes: mpsc::Sender<Presence>,
+    roster: SharedRoster,
     metrics: GatewayMetrics,
 }
 
@@ -50,133 +86,38 @@ impl PresenceHandle {
             self.metrics.presence_dropped.inc();
         }
     }
+
+    /// The first of those who are in a session, its game master before all, and how many there are.
+    pub fn present(&self, session: &SessionId) -> (Vec<PresentUser>, usize) {
+        self.roster.lock().present(session, NAMED)
+    }
+
+    /// Whether the user is in the session by another gateway.
+    pub fn is_elsewhere(&self, session: &SessionId, user: &UserId) -> bool {
+        self.roster.lock().elsewhere(&(session.clone(), user.clone()), Instant::now()).connected
+    }
 }
 
-/// The task behind the handle.
-pub struct PresenceKeeper {
+#[derive(Debug, Clone)]
+struct SharedRoster(Arc<Mutex<Roster>>);
+
+impl SharedRoster {
+    /// The roster is consistent between any two statements, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Roster> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub fn new(
     bus: Bus,
     clock: Clock,
+    config: PresenceConfig,
     instance: InstanceId,
-    changes: mpsc::Receiver<Presence>,
-    here: HashMap<(SessionId, UserId), UserPresent>,
-}
-
-pub fn new(bus: Bus, clock: Clock, instance: InstanceId, metrics: GatewayMetrics) -> (PresenceHandle, PresenceKeeper) {
+    metrics: GatewayMetrics,
+) -> (PresenceHandle, PresenceKeeper) {
     let (sender, changes) = mpsc::channel(WAITING);
-    (PresenceHandle { changes: sender, metrics }, PresenceKeeper { bus, clock, instance, changes, here: HashMap::new() })
-}
-
-impl PresenceKeeper {
-    /// Runs until shutdown, and says then that the gateway drains.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut renewal = interval(RENEWED);
-        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let done = tokio::select! {
-                () = shutdown.cancelled() => break,
-                _ = renewal.tick() => self.renew(false).await,
-                Some(change) = self.changes.recv() => self.change(change).await,
-            };
-            if let Err(error) = done {
-                tracing::info!(%error, "presence cannot be written now");
-            }
-        }
-        if let Err(error) = self.renew(true).await {
-            tracing::info!(%error, "nobody was told that this gateway drains");
-        }
-    }
-
-    async fn renew(&self, draining: bool) -> Result<(), BusError> {
-        let bucket = self.bus.kv(BUCKET_PRESENCE);
-        let alive = GatewayAlive { instance: self.instance.clone(), at: self.clock.now_ms(), draining };
-        bucket.put(&format!("gateway.{}", self.instance), json(&alive)).await?;
-        for (key, present) in &self.here {
-            bucket.put(&self.key(key, &self.instance), json(present)).await?;
-        }
-        Ok(())
-    }
-
-    async fn change(&mut self, change: Presence) -> Result<(), BusError> {
-        match change {
-            Presence::Joined { session, identity, is_gm } => self.joined(session, identity, is_gm).await,
-            Presence::Left { session, identity } => self.left(session, identity).await,
-        }
-    }
-
-    async fn joined(&mut self, session: SessionId, identity: Identity, is_gm: bool) -> Result<(), BusError> {
-        let now = self.clock.now_ms();
-        let present = UserPresent {
-            session_id: session.clone(),
-            user_id: identity.user.clone(),
-            user_name: identity.name.clone(),
-            is_gm,
-            gateway: self.instance.clone(),
-            since: now,
-        };
-        let value = json(&present);
-        let at = (session.clone(), identity.user.clone());
-        let key = self.key(&at, &self.instance);
-        self.here.insert(at.clone(), present);
-        let elsewhere = self.is_elsewhere(&at).await;
-        if !elsewhere {
-            let joined = GameSessionJoined {
-                session_id: session.clone(),
-                user_id: identity.user.clone(),
-                user_name: identity.name,
-                is_gm,
-                timestamp: now,
-            };
-            self.tell(&session, name::SESSION_JOINED, &joined, &identity.user).await?;
-            self.tell(&session, name::USER_JOINED, &joined, &identity.user).await?;
-        }
-        self.bus.kv(BUCKET_PRESENCE).put(&key, value).await
-    }
-
-    async fn left(&mut self, session: SessionId, identity: Identity) -> Result<(), BusError> {
-        let at = (session.clone(), identity.user.clone());
-        let Some(was) = self.here.remove(&at) else { return Ok(()) };
-        let elsewhere = self.is_elsewhere(&at).await;
-        if !elsewhere {
-            let left = GameSessionLeft {
-                session_id: session.clone(),
-                user_id: identity.user.clone(),
-                user_name: identity.name,
-                timestamp: self.clock.now_ms(),
-            };
-            self.tell(&session, name::SESSION_LEFT, &left, &identity.user).await?;
-            self.tell(&session, name::USER_LEFT, &UserLeft { left: left.clone(), is_gm: was.is_gm }, &identity.user).await?;
-        }
-        self.bus.kv(BUCKET_PRESENCE).delete(&self.key(&at, &self.instance)).await
-    }
-
-    /// Whether the user is in the session at another gateway that is alive. A bucket that cannot be read says no: better told twice than never.
-    async fn is_elsewhere(&self, at: &(SessionId, UserId)) -> bool {
-        let bucket = self.bus.kv(BUCKET_PRESENCE);
-        let Ok(others) = bucket.list(&format!("session.{}.{}", at.0, at.1)).await else { return false };
-        let gateways = others.iter().filter_map(|entry| entry.key.rsplit('.').next()).filter(|gateway| *gateway != self.instance.as_str());
-        let oldest = self.clock.now_ms().saturating_sub(3 * RENEWED.as_millis() as u64);
-        for gateway in gateways {
-            if let Ok(Some(alive)) = bucket.get(&format!("gateway.{gateway}")).await
-                && serde_json::from_slice::<GatewayAlive>(&alive.value).is_ok_and(|alive| alive.at >= oldest)
-            {
-                return true;
-            }
-        }
-        false
-    }
-
-    async fn tell(&self, session: &SessionId, event: &'static str, data: &impl Serialize, except: &UserId) -> Result<(), BusError> {
-        let data = to_raw_value(data).expect("our own types become JSON");
-        let relayed = RelayedEvent { event: event.into(), data: &data, except_user: Some(except.clone()), only_users: None };
-        self.bus.publish(self.bus.subjects().session_event(session), relay::not_kept(), json(&relayed)).await?;
-        Ok(())
-    }
-
-    fn key(&self, at: &(SessionId, UserId), gateway: &InstanceId) -> String {
-        format!("session.{}.{}.{gateway}", at.0, at.1)
-    }
-}
-
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("our own types become JSON")
+    let roster = Roster::new(instance.clone(), Duration::from_millis(config.timeout_ms));
+    let roster = SharedRoster(Arc::new(Mutex::new(roster)));
+    let handle = PresenceHandle { changes: sender, roster: roster.clone(), metrics };
+    (handle, PresenceKeeper::new(bus, clock, config, instance, changes, roster))
 }

@@ -8,6 +8,7 @@
 pub mod catchup;
 pub mod fetch;
 pub mod frames;
+mod heartbeat;
 mod kept;
 pub mod members;
 mod repair;
@@ -26,7 +27,7 @@ use std::{
 use bus::{Delivery, Lost};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use game_state::Version;
-use protocol::{ConnectionId, SessionStatus, event::RelayedEvent, position::Head};
+use protocol::{ConnectionId, SessionStatus, UserId, event::RelayedEvent, position::Head};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
@@ -35,6 +36,7 @@ use tokio::{
 use self::{
     catchup::{CatchUp, FullState},
     fetch::Fetched,
+    heartbeat::Heartbeat,
     kept::Kept,
     members::Members,
     step::{SharedStep, Step},
@@ -69,6 +71,10 @@ pub enum Ask {
     },
     /// The authority says where the session stands.
     HearOf(Head),
+    /// The game master's client has answered a ping.
+    Pong {
+        ping: String,
+    },
 }
 
 struct Waiter {
@@ -97,6 +103,10 @@ struct Room {
     /// Updates of connections that have left meanwhile: their answers have no place to keep.
     strangers: HashMap<ConnectionId, Waiting>,
     status: SessionStatus,
+    game_master: Option<UserId>,
+    /// What was asked before says nothing of the game master.
+    handed_over_at: Option<Instant>,
+    heartbeat: Heartbeat,
     waiters: Vec<Waiter>,
     state: Option<(Arc<FullState>, Instant)>,
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
@@ -121,6 +131,9 @@ pub async fn run(gateway: Arc<Gateway>, ends: RoomEnds) {
         members: Members::default(),
         strangers: HashMap::new(),
         status: SessionStatus::Active,
+        game_master: None,
+        handed_over_at: None,
+        heartbeat: Heartbeat::new(gateway.settings.heartbeat.clone(), Instant::now()),
         waiters: Vec::new(),
         state: None,
         fetches: FuturesUnordered::new(),
@@ -155,7 +168,7 @@ impl Room {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hard = self.gateway.lifecycle.hard().clone();
         loop {
-            let fill_at = self.fill_at;
+            let (fill_at, beat_at) = (self.fill_at, self.heartbeat.next);
             tokio::select! {
                 biased;
                 () = hard.cancelled() => return Ok(()),
@@ -174,6 +187,7 @@ impl Room {
                 }
                 delivery = events.next() => self.relay(delivery.ok_or("its subscription has ended")?),
                 () = sleep_until(fill_at.unwrap_or_else(Instant::now)), if fill_at.is_some() => self.start_fill(),
+                () = sleep_until(beat_at) => self.beat(),
                 _ = tick.tick() => if self.tick() { return Ok(()) },
             }
             self.settle_gap();
@@ -190,13 +204,14 @@ impl Room {
             Ask::Answered(answered) => self.answered(answered),
             Ask::CatchUp(ask) => self.catch_up(*ask),
             Ask::Leave { connection, done } => {
-                let last = self.leave(&connection);
+                let last = self.leave(&connection, done.is_some());
                 if let Some(done) = done {
                     // Whoever asked may have stopped waiting.
                     let _ = done.send(last);
                 }
             }
             Ask::HearOf(head) => self.hear_of(&head),
+            Ask::Pong { ping } => self.pong(&ping),
         }
     }
 
@@ -226,13 +241,13 @@ impl Room {
     }
 
     /// Takes a connection out. Returns whether it was its user's last here.
-    fn leave(&mut self, connection: &ConnectionId) -> bool {
+    fn leave(&mut self, connection: &ConnectionId, wanted: bool) -> bool {
         self.waiters.retain(|waiter| waiter.ask.reply.conn().id() != connection);
         self.strangers.remove(connection);
         let Some((member, last)) = self.members.remove(connection) else { return false };
         if last {
             let (session, identity) = (self.ends.session.clone(), member.conn.client().identity.clone());
-            self.gateway.presence.tell(Presence::Left { session, identity });
+            self.gateway.presence.tell(Presence::Left { session, identity, wanted });
         }
         last
     }
@@ -277,6 +292,10 @@ impl Room {
         }
         if let Some(status) = steps.iter().rev().find_map(|step| step.status) {
             self.status = status;
+        }
+        if let Some(user) = steps.iter().rev().find_map(|step| step.game_master.clone()) {
+            self.handed_over_at = Some(Instant::now());
+            self.game_master_is(user);
         }
         self.members.forward(steps, &self.gateway.settings.limits.state, &self.gateway.metrics);
         self.note_standing();

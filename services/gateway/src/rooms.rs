@@ -88,6 +88,10 @@ impl RoomHandle {
         self.tell(Ask::HearOf(head)).await;
     }
 
+    pub async fn pong(&self, ping: String) {
+        self.tell(Ask::Pong { ping }).await;
+    }
+
     /// A room that is closed has nobody whom it could concern.
     async fn tell(&self, ask: Ask) {
         let _ = self.mailbox.send(ask).await;

@@ -51,9 +51,9 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".into()) });
 
     let metrics = GatewayMetrics::new(&service.metrics);
-    let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), instance, metrics.clone());
-    let Config { http, auth: auth_config, mut edge, limits, requests, rooms, .. } = config;
-    let settings = Settings { limits: limits.limits(), rooms, requests, http };
+    let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), config.presence.clone(), instance, metrics.clone());
+    let Config { http, auth: auth_config, mut edge, limits, requests, rooms, heartbeat, .. } = config;
+    let settings = Settings { heartbeat, limits: limits.limits(), rooms, requests, http };
     let instances = Instances::default();
     let lifecycle = service.lifecycle.clone();
     let gateway = Arc::new(Gateway {
@@ -71,7 +71,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     });
 
     let soft = lifecycle.soft();
-    lifecycle.spawn("presence", keeper.run(soft.clone()));
+    let closed = CancellationToken::new();
+    lifecycle.spawn("presence", keeper.run(soft.clone(), closed.clone()));
     lifecycle.spawn("instances", instances.watch(bus.kv(BUCKET_INSTANCES), soft.clone()));
     let (checked, stop) = (Arc::clone(&gateway), soft.clone());
     lifecycle.spawn("heads", async move { heads::check(&checked.rooms, &checked.authority, &checked.bus, stop).await });
@@ -98,6 +99,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     lifecycle.spawn("edge", async move {
         let served = edge.build().run(listener, router, door, close).await;
         gateway.rooms.close_all();
+        closed.cancel();
         served
     });
     Ok(())

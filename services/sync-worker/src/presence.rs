@@ -96,6 +96,10 @@ impl Presence {
             }
             self.gateways.insert(alive.instance, Heard { at: now, draining: alive.draining });
         } else if let Ok(present) = serde_json::from_slice::<UserPresent>(value) {
+            if present.lost_at.is_some() {
+                // The gateway gives it a grace of its own, in which sessions are not told; ours begins here too.
+                return self.leave(&present.session_id, &(present.user_id, present.gateway), Some(SyncTrigger::GmLeft), now);
+            }
             let gateway = self.gateways.entry(present.gateway.clone()).or_insert(Heard { at: now, draining: false });
             if gateway.draining {
                 return;

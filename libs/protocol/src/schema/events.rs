@@ -9,6 +9,7 @@ use super::{
     },
 };
 use crate::{
+    auth::{AuthRefresh, AuthRefreshed},
     command::Commanded,
     event::{
         GameSessionEnded, GameSessionJoined, GameSessionLeft, GameSessionStatusChanged, Resync, UserLeft,
@@ -170,6 +171,14 @@ pub(super) fn sent(book: &mut Book) -> Vec<Sent> {
         book.reads::<SessionControl>(),
         book.acks::<Commanded>(),
         control,
+    );
+    add(
+        name::AUTH_REFRESH,
+        "participant",
+        "Goes on under a fresh token of the same user, on the open connection.",
+        book.reads::<AuthRefresh>(),
+        book.acks::<AuthRefreshed>(),
+        json!({"token": "eyJhbGciOi..."}),
     );
     add(
         name::SESSION_LEAVE,

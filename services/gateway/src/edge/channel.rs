@@ -145,6 +145,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
     pub(super) fn close(&self, code: CloseCode) {
         self.lock().close(self.kind, code);
     }

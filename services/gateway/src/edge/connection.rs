@@ -98,6 +98,11 @@ impl<C> Connection<C> {
         self.channel.set_paused(false);
     }
 
+    /// What the client has sent meanwhile waits in its socket.
+    pub fn is_reading_paused(&self) -> bool {
+        self.channel.is_paused()
+    }
+
     /// Closes the connection after what waits has been written; a slow one at once. [`crate::edge::Handler::closed`] follows.
     pub fn close(&self, code: CloseCode) {
         self.channel.close(code);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use game_state::Version;
 use protocol::{
-    ErrorBody, SessionStatus,
+    ErrorBody, SessionStatus, UserId,
     position::Head,
     state::{HeadOnly, MissedUpdates, NotModified},
 };
@@ -36,6 +36,7 @@ pub struct Joining {
     /// The fields of the join answer besides those of the state.
     pub fields: Fields,
     pub is_gm: bool,
+    pub game_master: UserId,
     pub status: SessionStatus,
 }
 

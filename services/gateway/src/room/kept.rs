@@ -98,6 +98,9 @@ impl Room {
     pub(super) fn check_access(&mut self, access: Result<Arc<Access>, ErrorBody>) {
         self.checking_access = false;
         let Ok(access) = access else { return };
+        if self.handed_over_at.is_none_or(|at| access.asked > at) {
+            self.game_master_is(access.game_master.clone());
+        }
         let may_stay = |member: &super::members::Member| member.since > access.asked || access.may_see(&member.conn.client().identity);
         let gone: Vec<_> = self.members.iter().filter(|member| !may_stay(member)).map(|member| Arc::clone(&member.conn)).collect();
         for conn in gone {
@@ -111,7 +114,7 @@ impl Room {
             // A closed connection needs no notice.
             let _ = conn.notify(&Frame::event(name::STATE_ERROR, data));
             conn.client().forget_joined(&self.ends.session);
-            self.leave(conn.id());
+            self.leave(conn.id(), true);
         }
     }
 }

@@ -86,6 +86,9 @@ impl Room {
         let Waiter { ask, reached_back, .. } = waiter;
         let conn = Arc::clone(ask.reply.conn());
         let joins = ask.join.as_ref().map(|join| join.is_gm);
+        if let Some(gm) = ask.join.as_ref().filter(|_| self.game_master.is_none()).map(|join| join.game_master.clone()) {
+            self.game_master_is(gm);
+        }
         let facts = RoomFacts { session: &self.ends.session, status: self.status, at: self.track.head_at() };
         // Counted first: whoever has the answer may look.
         if let Some(tier) = plan.tier() {

@@ -6,6 +6,8 @@ mod answers;
 mod catching_up;
 mod edge;
 mod events;
+mod heartbeat;
+mod presence;
 mod process;
 mod sessions;
 mod stage;

@@ -35,7 +35,7 @@ const VERDICTS: [(&str, &[&str], &[&str]); 3] = [
             "PUB session.s1.update", "PUB session.s1.state", "PUB session.s1.history", "PUB session.s1.command", "PUB session.s1.event",
             "PUB sessions.heads", "PUB authority.a1.update", "PUB campaign.c1.command", "PUB campaign.c1.import", "PUB $KV.presence.gateway.g1",
             "PUB $JS.API.DIRECT.GET.SESSION_UPDATES", "PUB _INBOX_gateway.x.1.0",
-            "SUB session.s1.updated", "SUB session.s1.event", "SUB $KV.instances.>", "SUB _INBOX_gateway.x.>",
+            "SUB session.s1.updated", "SUB session.s1.event", "SUB $KV.instances.>", "SUB $KV.presence.>", "SUB _INBOX_gateway.x.>",
         ],
         &[
             "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB $KV.instances.a1", "PUB _INBOX_authority.x.1.0",
