@@ -156,3 +156,76 @@ describe("a connection", () => {
     expect(connection.state.name).toBe("stopped");
   });
 });
+
+describe("a token", () => {
+  const START = Date.UTC(2026, 0, 1);
+  const webToken = (seconds: number): string => `e30.${btoa(JSON.stringify({ sub: "gm", exp: START / 1000 + seconds }))}.x`;
+  let tokens: string[];
+
+  beforeEach(() => {
+    vi.setSystemTime(START);
+    tokens = [];
+    connection = new Connection({ transport: gateway, token: () => tokens.shift() ?? Promise.reject(new Error("nobody is logged in")), random: () => 0.5 });
+  });
+
+  async function openWith(...next: string[]): Promise<void> {
+    tokens = next;
+    await open();
+    expect(connection.state.name).toBe("open");
+  }
+
+  it("is replaced on the open connection before it ends, again and again", async () => {
+    const second = webToken(7200);
+    await openWith(webToken(3600), second, "opaque");
+    await vi.advanceTimersByTimeAsync(3_569_000);
+    expect(gateway.last.asked("auth:refresh")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    const [first] = gateway.last.asked("auth:refresh");
+    expect(first!.data).toEqual({ token: second });
+    // The gateway's word on the end counts more than the token's own.
+    gateway.last.answer(first!, { success: true, expiresAt: START + 3_700_000 });
+    await vi.advanceTimersByTimeAsync(100_000);
+    const next = gateway.last.asked("auth:refresh")[1]!;
+    expect(next.data).toEqual({ token: "opaque" });
+    gateway.last.answer(next, { success: true });
+    await vi.advanceTimersByTimeAsync(24 * 3600_000);
+    expect(gateway.last.asked("auth:refresh")).toHaveLength(2);
+    expect(gateway.channels).toHaveLength(1);
+  });
+
+  it("is asked for again, not too fast, while there is none or the gateway is too busy; and not again once it was refused", async () => {
+    await openWith(webToken(31));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(gateway.last.asked("auth:refresh")).toEqual([]);
+    tokens = ["a", "b"];
+    const refuse = async (retryable: boolean): Promise<void> => {
+      await vi.advanceTimersByTimeAsync(5_000);
+      const error = { code: "PERMISSION_DENIED", message: "", retryable, details: {} };
+      gateway.last.answer(gateway.last.asked("auth:refresh").at(-1)!, { success: false, error });
+    };
+    await refuse(true);
+    await refuse(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.last.asked("auth:refresh").map(({ data }) => data)).toEqual([{ token: "a" }, { token: "b" }]);
+    expect(connection.state.name).toBe("open");
+  });
+
+  it("that ends in a month waits for it, though timers cannot", async () => {
+    await openWith(webToken(31 * 24 * 3600), "next");
+    await vi.advanceTimersByTimeAsync(30 * 24 * 3600_000);
+    expect(gateway.last.asked("auth:refresh")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(24 * 3600_000 - 10_000);
+    expect(gateway.last.asked("auth:refresh")).toHaveLength(1);
+  });
+
+  it("can be handed over when its user's rights changed, and says whether it was taken", async () => {
+    await openWith("old", "new");
+    const renewed = connection.renewToken();
+    await settle();
+    gateway.last.answer(gateway.last.asked("auth:refresh")[0]!, { success: true });
+    expect(await renewed).toBe(true);
+    connection.stop();
+    tokens = ["newer"];
+    expect(await connection.renewToken()).toBe(false);
+  });
+});

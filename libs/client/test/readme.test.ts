@@ -1,6 +1,7 @@
 import "fake-indexeddb/auto";
 import { readFileSync } from "node:fs";
 
+import * as openTelemetry from "@opentelemetry/api";
 import * as pinia from "pinia";
 import * as socketIo from "socket.io-client";
 import { afterEach, expect, it, vi } from "vitest";
@@ -17,6 +18,7 @@ const MODULES: Record<string, object> = {
   "@stateward/client/testing": testing,
   pinia,
   "socket.io-client": socketIo,
+  "@opentelemetry/api": openTelemetry,
 };
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const IMPORT = /^import \{ (.*) \} from "(.*)";\n/gm;
@@ -27,7 +29,7 @@ afterEach(() => {
 
 it("every example of the README runs, one after another", async () => {
   const blocks = [...README.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
-  expect(blocks).toHaveLength(7);
+  expect(blocks).toHaveLength(10);
   expect(blocks[0]!.trimEnd().split("\n").length).toBeLessThanOrEqual(20);
   const sheet = { strength: 18, hitPoints: 7 };
   const gateway = new testing.FakeGateway({
@@ -50,23 +52,24 @@ it("every example of the README runs, one after another", async () => {
     return "";
   });
   names["webSocketTransport"] = () => gateway.transport;
-  const body = `return (async () => {${code}\nreturn { connection, replica, tested, copy, fake };})()`;
+  const body = `return (async () => {${code}\nreturn { connection, replica, traced, tested, copy, fake };})()`;
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the README's own code
   const run = new Function(...Object.keys(names), body) as (...values: unknown[]) => Promise<Ran>;
-  const { connection, replica, tested, copy, fake } = await run(...Object.values(names));
+  const { connection, replica, traced, tested, copy, fake } = await run(...Object.values(names));
   expect(gateway.session.game.root.characters).toMatchObject([{ name: "Ana", pluginData: { hitPoints: 6 } }]);
   expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{ x: 30 }] });
   expect(show.mock.calls).toEqual([["Ana", expect.any(String), true, []]]);
   expect(draw).toHaveBeenCalled();
   expect(redraw).toHaveBeenCalled();
   expect(fake.session.game.root.pluginData["round"]).toBe(2);
-  for (const one of [replica, copy, connection, tested]) one.stop();
+  for (const one of [replica, traced, copy, connection, tested]) one.stop();
 });
 
 interface Ran {
   readonly connection: client.Connection;
   readonly tested: client.Connection;
   readonly replica: client.Replica;
+  readonly traced: client.Replica;
   readonly copy: client.Replica;
   readonly fake: testing.FakeGateway;
 }

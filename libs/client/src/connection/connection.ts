@@ -1,6 +1,7 @@
 import type { Ack, ErrorBody, Refused } from "../core/types.ts";
 import { backoffMs } from "./backoff.ts";
 import { Emitter } from "./emitter.ts";
+import { Renewal } from "./renewal.ts";
 import type { Channel, Transport } from "./transport.ts";
 
 /** Where a connection stands. */
@@ -17,13 +18,13 @@ export type ConnectionState =
 
 export interface ConnectionEvents {
   state: ConnectionState;
-  /** Whatever the gateway sends beside answers. */
-  event: { readonly name: string; readonly data: unknown };
+  /** Whatever the gateway sends beside answers. `trace` is the `traceparent` of what it came of. */
+  event: { readonly name: string; readonly data: unknown; readonly trace?: string };
 }
 
 export interface ConnectionOptions {
   readonly transport: Transport;
-  /** Asked before each attempt, so that an expired token is not sent again. */
+  /** Asked before each attempt, so that an expired token is not sent again, and shortly before the token ends that a connection is open under. */
   readonly token: () => string | Promise<string>;
   /** For the answer to one request. Longer than the gateway's own deadline, so that its word comes first. */
   readonly answerMs?: number;
@@ -58,6 +59,10 @@ export class Connection {
   private readonly options: Required<ConnectionOptions>;
   private readonly emitter = new Emitter<ConnectionEvents>();
   private readonly waiting = new Map<number, Waiting>();
+  private readonly renewal = new Renewal({
+    token: () => this.options.token(),
+    send: (token) => this.request("auth:refresh", { token }),
+  });
   private current: ConnectionState = { name: "stopped" };
   private channel: Channel | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -96,9 +101,17 @@ export class Connection {
     this.connect();
   }
 
-  /** Sends an event and waits for its answer. Fails with {@link NoAnswer} alone. */
-  request<T extends object>(event: string, data: unknown): Promise<Ack<T>> {
-    return this.current.name === "open" ? this.ask<T>(event, data, this.options.answerMs) : Promise.reject(new NoAnswer("lost"));
+  /**
+   * Asks for a token and hands it over on the open connection, which goes on under it. Answers whether the gateway took it.
+   * Done by itself before a token ends that says when: needed only for one that does not, or after a change of rights.
+   */
+  renewToken(): Promise<boolean> {
+    return this.renewal.renew();
+  }
+
+  /** Sends an event and waits for its answer. Fails with {@link NoAnswer} alone. `trace` is a `traceparent`. */
+  request<T extends object>(event: string, data: unknown, trace?: string): Promise<Ack<T>> {
+    return this.current.name === "open" ? this.ask<T>(event, data, this.options.answerMs, trace) : Promise.reject(new NoAnswer("lost"));
   }
 
   private connect(): void {
@@ -132,7 +145,7 @@ export class Connection {
       if (!isCurrent()) return;
       const answer = await this.ask("auth", { token }, this.options.connectMs);
       if (!isCurrent()) return;
-      if (answer.success) this.opened();
+      if (answer.success) this.opened(token);
       else if (answer.error.retryable) this.lost(answer.error.retryAfterMs);
       else this.refuse({ message: answer.error.message });
     } catch {
@@ -141,8 +154,9 @@ export class Connection {
     }
   }
 
-  private opened(): void {
+  private opened(token: string): void {
     clearTimeout(this.timer);
+    this.renewal.start(token);
     this.stable = setTimeout(() => (this.attempt = 0), STABLE_MS);
     this.setState({ name: "open" });
   }
@@ -173,6 +187,7 @@ export class Connection {
     this.generation++;
     clearTimeout(this.timer);
     clearTimeout(this.stable);
+    this.renewal.stop();
     this.channel?.close();
     this.channel = undefined;
     const waiting = [...this.waiting.values()];
@@ -180,7 +195,7 @@ export class Connection {
     for (const request of waiting) request.fail(new NoAnswer("lost"));
   }
 
-  private ask<T extends object>(event: string, data: unknown, deadlineMs: number): Promise<Ack<T>> {
+  private ask<T extends object>(event: string, data: unknown, deadlineMs: number, trace?: string): Promise<Ack<T>> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -201,12 +216,12 @@ export class Connection {
           reject(error);
         },
       });
-      this.channel?.send(JSON.stringify({ event, id, data }));
+      this.channel?.send(JSON.stringify({ event, id, data, ...(trace === undefined ? {} : { trace }) }));
     });
   }
 
   private receive(text: string): void {
-    let frame: { event?: unknown; id?: unknown; data?: unknown };
+    let frame: { event?: unknown; id?: unknown; data?: unknown; trace?: unknown };
     try {
       frame = JSON.parse(text) as typeof frame;
     } catch {
@@ -215,7 +230,10 @@ export class Connection {
       return;
     }
     if (frame.event === "ack") this.waiting.get(frame.id as number)?.answer(frame.data);
-    else if (typeof frame.event === "string") this.emitter.emit("event", { name: frame.event, data: frame.data });
+    else if (typeof frame.event === "string") {
+      const { event: name, data, trace } = frame;
+      this.emitter.emit("event", { name, data, ...(typeof trace === "string" ? { trace } : {}) });
+    }
   }
 
   private setState(state: ConnectionState): void {

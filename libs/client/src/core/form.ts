@@ -1,4 +1,4 @@
-import { canonicalize, encodeUtf8, isPlain, MAX_DEPTH, writeString } from "./canonical.ts";
+import { canonicalize, encodeUtf8, isPlain, MAX_DEPTH, sortKeys, writeKey } from "./canonical.ts";
 import { Rejection } from "./rejection.ts";
 import { bsonBytes, utf8Length } from "./value.ts";
 
@@ -112,7 +112,7 @@ export class Form {
     };
     for (let index = from; index < to; index++) {
       const key = keys?.[index];
-      const head = key === undefined ? "," : `,${writeString(key)}:`;
+      const head = key === undefined ? "," : `,${writeKey(key)}`;
       const child = this.value(childAt(container, key, index), depth + 1);
       const isText = typeof child === "string";
       // What is large stands alone, so that a change beside it does not write it again.
@@ -171,14 +171,14 @@ export class Form {
     return { before: runs.slice(0, first), from, to, after: runs.slice(last) };
   }
 
-  /** In the order of their UTF-16 code units, as RFC 8785 asks: the default sort's. */
+  /** In the order of the form, as they were the last time if none came or went. */
   private keysOf(container: object): readonly string[] | undefined {
     if (Array.isArray(container)) return undefined;
     if (!isPlain(container)) throw new Rejection("BAD_JSON", "only plain objects and arrays are JSON values");
     const keys = Object.keys(container);
     const known = this.pieces.get(container)?.keys;
     const isSame = known?.length === keys.length && known.every((key) => Object.hasOwn(container, key));
-    return isSame ? known : keys.sort();
+    return isSame ? known : sortKeys(keys);
   }
 }
 

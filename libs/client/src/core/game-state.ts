@@ -1,19 +1,22 @@
 import { applyChecked, putBack, type Applied } from "./apply.ts";
 import type { JsonValue } from "./json.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, NO_LIMITS, type Limits } from "./limits.ts";
 import { checkOperations, parseOperations, type CheckedOperation } from "./operation.ts";
 import { Rejection } from "./rejection.ts";
 import { StateHasher, type StateSize } from "./state-hasher.ts";
 import { checkStructure, emptyState } from "./structure.ts";
 import { parseJson } from "./text.ts";
 import type { ServerGameState, StateOperation } from "./types.ts";
-import { importValue, longestArray } from "./value.ts";
+import { importing, importValue, longestArray } from "./value.ts";
 
 const SIZES = [
   ["canonicalBytes", "stateBytes"],
   ["bsonBytes", "stateBsonBytes"],
   ["nodes", "nodes"],
 ] as const satisfies readonly (readonly [keyof StateSize, keyof Limits])[];
+
+/** The values of so many levels are read one by one when there are pauses. */
+const LEVELS_APART = 4;
 
 /** What stands behind a proxy, or the value itself. */
 export type Raw = <T extends object>(value: T) => T;
@@ -26,13 +29,15 @@ export type Raw = <T extends object>(value: T) => T;
 export class GameState {
   readonly root: ServerGameState;
   private readonly limits: Limits;
-  private readonly hasher = new StateHasher();
+  private readonly hasher: StateHasher;
   private readonly raw: Raw;
+  private revision = 0;
 
-  private constructor(root: ServerGameState, limits: Limits, raw: Raw = (value) => value) {
+  private constructor(root: ServerGameState, limits: Limits, raw: Raw = (value) => value, hasher = new StateHasher()) {
     this.root = root;
     this.limits = limits;
     this.raw = raw;
+    this.hasher = hasher;
   }
 
   static empty(limits: Limits = DEFAULT_LIMITS): GameState {
@@ -58,6 +63,18 @@ export class GameState {
     return new GameState(root, limits, raw);
   }
 
+  /** The same as {@link from} without limits, with pauses. The value must not change meanwhile. */
+  static *reading(value: unknown): Generator<undefined, GameState> {
+    const state = yield* importing(value, NO_LIMITS.depth, LEVELS_APART);
+    checkStructure(state);
+    return new GameState(state, NO_LIMITS);
+  }
+
+  /** The same state behind proxies, with all that is known of its hash. */
+  wrapped(wrap: (root: ServerGameState) => ServerGameState, raw: Raw): GameState {
+    return new GameState(wrap(this.root), this.limits, raw, this.hasher);
+  }
+
   private static checked(value: JsonValue, limits: Limits): GameState {
     const longest = longestArray(value);
     checkStructure(value);
@@ -69,6 +86,16 @@ export class GameState {
 
   hash(): string {
     return this.hasher.hash(this.raw(this.root));
+  }
+
+  /** The same as {@link hash}, with pauses. It fails if the state changes meanwhile: {@link changes} tells. */
+  hashing(): Generator<undefined, string> {
+    return this.hasher.hashing(this.raw(this.root));
+  }
+
+  /** Grows with each change. */
+  get changes(): number {
+    return this.revision;
   }
 
   size(): StateSize {
@@ -105,6 +132,7 @@ export class GameState {
   }
 
   private forget({ touched }: Applied): void {
+    this.revision++;
     this.hasher.forget(Array.from(touched, this.raw));
   }
 

@@ -36,12 +36,37 @@ function importArray(value: readonly unknown[], maxDepth: number): JsonArray {
 }
 
 function importObject(value: object, maxDepth: number): JsonObject {
-  if (!isObject(value) || !isPlain(value)) throw new Rejection("BAD_JSON", "only plain objects and arrays are JSON values");
   const copy: JsonObject = {};
-  for (const key of Object.keys(value)) {
+  for (const key of keysOf(value)) copy[key] = importValue(value[key as never], maxDepth - 1);
+  return copy;
+}
+
+/** The keys of a plain object, all of which a state may have. */
+function keysOf(value: object): string[] {
+  if (!isObject(value) || !isPlain(value)) throw new Rejection("BAD_JSON", "only plain objects and arrays are JSON values");
+  const keys = Object.keys(value);
+  for (const key of keys) {
     if (!key.isWellFormed()) throw new Rejection("LONE_SURROGATE", "a key has half of a surrogate pair");
     checkKey(key);
-    copy[key] = importValue(value[key], maxDepth - 1);
+  }
+  return keys;
+}
+
+/** The same as {@link importValue}, with a pause after each value of the first `apart` levels. */
+export function* importing(value: unknown, maxDepth: number, apart: number): Generator<undefined, JsonValue> {
+  if (typeof value !== "object" || value === null || apart === 0 || maxDepth <= 0) return importValue(value, maxDepth);
+  if (Array.isArray(value)) {
+    const copy: JsonArray = [];
+    for (const element of value as unknown[]) {
+      copy.push(yield* importing(element, maxDepth - 1, apart - 1));
+      yield;
+    }
+    return copy;
+  }
+  const copy: JsonObject = {};
+  for (const key of keysOf(value)) {
+    copy[key] = yield* importing(value[key as never], maxDepth - 1, apart - 1);
+    yield;
   }
   return copy;
 }

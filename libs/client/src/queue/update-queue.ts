@@ -2,6 +2,7 @@ import { checkOperations, type CheckedOperation } from "../core/operation.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Ack, ErrorBody, Refused, ServerGameState, StateOperation, StateUpdate, UpdateAccepted } from "../core/types.ts";
 import { utf8Length } from "../core/value.ts";
+import { traceparent, type Span } from "../replica/telemetry.ts";
 import { invalid, notSent } from "./refusal.ts";
 import { touch, worse, type Touch } from "./touch.ts";
 import type { Intent, UpdateOptions } from "./types.ts";
@@ -20,7 +21,7 @@ export interface QueueHost {
   limits(): Limits & { readonly frameBytes?: number };
   /** The state as the server has it, without what is painted over it. */
   look<T>(reader: (state: ServerGameState | undefined) => T): T;
-  deliver(update: StateUpdate): Promise<Ack<UpdateAccepted>>;
+  deliver(update: StateUpdate, trace: string | undefined): Promise<Ack<UpdateAccepted>>;
   accept(update: StateUpdate, answer: UpdateAccepted): void;
   /** The version held is not the newest. */
   behind(): void;
@@ -40,12 +41,14 @@ class Entry {
   touched: Touch = "none";
   readonly timestamp: number;
   readonly options: UpdateOptions;
+  readonly span: Span | undefined;
   readonly settlers: ((answer: Ack<UpdateAccepted>) => void)[] = [];
 
-  constructor(id: string, timestamp: number, options: UpdateOptions) {
+  constructor(id: string, timestamp: number, options: UpdateOptions, span: Span | undefined) {
     this.id = id;
     this.timestamp = timestamp;
     this.options = options;
+    this.span = span;
   }
 
   settle(answer: Ack<UpdateAccepted>): void {
@@ -83,9 +86,9 @@ export class UpdateQueue {
     return this.sending !== undefined;
   }
 
-  add(change: Intent | readonly StateOperation[], options: UpdateOptions = {}): Promise<Ack<UpdateAccepted>> {
+  add(change: Intent | readonly StateOperation[], options: UpdateOptions = {}, span?: Span): Promise<Ack<UpdateAccepted>> {
     if (this.waiting.length >= WAITING) return Promise.resolve(notSent("QUEUE_FULL", `${WAITING} updates wait already`));
-    const entry = new Entry(this.host.newId(), this.host.now(), options);
+    const entry = new Entry(this.host.newId(), this.host.now(), options, span);
     try {
       this.fill(entry, change);
     } catch (error) {
@@ -179,7 +182,8 @@ export class UpdateQueue {
       if ("success" in base) return base;
       const update = this.make(entry, base, attempt);
       if ("success" in update) return update;
-      const answer = await this.host.deliver(update);
+      entry.span?.setAttribute("game.update.id", update.id);
+      const answer = await this.host.deliver(update, traceparent(entry.span));
       if (answer.success) {
         this.host.unpaint(entry);
         this.host.accept(update, answer);

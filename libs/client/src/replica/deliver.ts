@@ -7,14 +7,16 @@ export interface DeliveryOptions {
   readonly random: () => number;
   /** An update whose outcome is unknown is sent again for so long. */
   readonly settleMs: number;
+  /** The `traceparent` that it is sent under. */
+  readonly trace?: string | undefined;
 }
 
 /** Sends an update until its outcome is known: each time the same, so that the server knows it again and answers its first result. */
-export async function deliver(connection: Connection, update: StateUpdate, { now, random, settleMs }: DeliveryOptions): Promise<Ack<UpdateAccepted>> {
+export async function deliver(connection: Connection, update: StateUpdate, { now, random, settleMs, trace }: DeliveryOptions): Promise<Ack<UpdateAccepted>> {
   const until = now() + settleMs;
   let unknown = false;
   for (let attempt = 0; ; attempt++) {
-    const answer = await sendOnce(connection, update);
+    const answer = await sendOnce(connection, update, trace);
     // A conflict is found by looking at the versions committed: it settles what was unknown, or says that nothing can.
     if (answer.success || answer.error.code === "VERSION_CONFLICT") return answer;
     unknown ||= answer.error.outcome === "unknown";
@@ -30,9 +32,9 @@ function asUnknown({ error }: Refused): Refused {
   return { success: false, error: { ...error, outcome: "unknown" } };
 }
 
-async function sendOnce(connection: Connection, update: StateUpdate): Promise<Ack<UpdateAccepted>> {
+async function sendOnce(connection: Connection, update: StateUpdate, trace: string | undefined): Promise<Ack<UpdateAccepted>> {
   try {
-    return await connection.request<UpdateAccepted>("gameState:update", update);
+    return await connection.request<UpdateAccepted>("gameState:update", update, trace);
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
     return {

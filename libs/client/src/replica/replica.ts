@@ -1,8 +1,5 @@
 import { NoAnswer, type Connection } from "../connection/connection.ts";
 import { Emitter } from "../connection/emitter.ts";
-import { canonicalize } from "../core/canonical.ts";
-import { fromDifference } from "../core/difference.ts";
-import { GameState } from "../core/game-state.ts";
 import { NO_LIMITS, type Limits } from "../core/limits.ts";
 import { Rejection } from "../core/rejection.ts";
 import type {
@@ -19,12 +16,12 @@ import type {
   UpdateAccepted,
 } from "../core/types.ts";
 import { compareVersions, isValidNextVersion, isVersion } from "../core/version.ts";
-import { Paint } from "../queue/paint.ts";
 import { notSent } from "../queue/refusal.ts";
 import type { Intent, UpdateOptions } from "../queue/types.ts";
 import { UpdateQueue } from "../queue/update-queue.ts";
 import { deliver, retryMs } from "./deliver.ts";
-import { digest } from "./digest.ts";
+import { Held } from "./held.ts";
+import { endSpan, Telemetry } from "./telemetry.ts";
 import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
 
 /** Broadcasts that came before the answer they follow. More than these are asked for again. */
@@ -34,15 +31,13 @@ const EARLY_BROADCASTS = 256;
 export class Replica {
   private readonly connection: Connection;
   private readonly sessionId: string;
-  private readonly options: Required<Omit<ReplicaOptions, "reactive" | "kept">> & Pick<ReplicaOptions, "reactive">;
+  private readonly options: Required<Pick<ReplicaOptions, "newId" | "now" | "random" | "silenceMs" | "settleMs">>;
   private readonly emitter = new Emitter<ReplicaEvents>();
   private readonly early: StateUpdateBroadcast[] = [];
   private readonly detach: (() => void)[];
   private current: ReplicaState = { name: "offline" };
-  private game: GameState | undefined;
-  /** What was held when it turned out wrong: what of it is right stays when the right one comes. */
-  private discarded: GameState | undefined;
-  private readonly paint = new Paint();
+  private readonly held: Held;
+  private readonly telemetry: Telemetry;
   private readonly queue: UpdateQueue;
   private limits: Limits & { readonly frameBytes?: number } = NO_LIMITS;
   private stopped = false;
@@ -58,14 +53,16 @@ export class Replica {
     this.options = { newId: randomId, now: Date.now, random: Math.random, silenceMs: 30_000, settleMs: 60_000, ...options };
     this.connection = options.connection;
     this.sessionId = options.sessionId;
+    this.held = new Held(options.reactive);
+    this.telemetry = new Telemetry(options.openTelemetry, options.sessionId);
     this.queue = new UpdateQueue(this.host());
     if (options.kept !== undefined) this.begin(options.kept);
     this.detach = [
       this.connection.on("state", () => {
         this.follow();
       }),
-      this.connection.on("event", ({ name, data }) => {
-        this.receive(name, data);
+      this.connection.on("event", ({ name, data, trace }) => {
+        this.receive(name, data, trace);
       }),
     ];
     this.follow();
@@ -77,7 +74,7 @@ export class Replica {
 
   /** What is held, with what is painted over it; changed in place by what comes. Undefined before the first answer, and while a state that went wrong is replaced. */
   get gameState(): ServerGameState | undefined {
-    return this.game?.root;
+    return this.held.game?.root;
   }
 
   get head(): Head | undefined {
@@ -115,28 +112,33 @@ export class Replica {
    *
    * An update whose outcome is unknown is sent again with the same id and version until the server tells it.
    */
-  update(change: Intent | readonly StateOperation[], options?: UpdateOptions): Promise<Ack<UpdateAccepted>> {
-    return this.queue.add(change, options);
+  async update(change: Intent | readonly StateOperation[], options?: UpdateOptions): Promise<Ack<UpdateAccepted>> {
+    const span = this.telemetry.update();
+    const answer = await this.queue.add(change, options, span);
+    if (answer.success) endSpan(span, "success", answer.newVersion);
+    else endSpan(span, answer.error.code);
+    return answer;
   }
 
   /** A copy of what is held, without what is painted over it, to begin with another time. */
   snapshot(): KeptState | undefined {
-    const { game, at } = this;
-    if (game === undefined || at === undefined) return undefined;
-    const { epoch, version, hash, timestamp } = at;
-    return { gameState: this.under(() => structuredClone(this.raw(game.root))), epoch, version, hash, timestamp };
+    const gameState = this.held.copy();
+    if (gameState === undefined || this.at === undefined) return undefined;
+    const { epoch, version, hash, timestamp } = this.at;
+    return { gameState, epoch, version, hash, timestamp };
   }
 
   /**
-   * Computes the hash of what is held from scratch, off the main thread if it is large, and asks for the head.
+   * Computes the hash of what is held from scratch, in a worker if it is large, and asks for the head.
    * For a page that comes back after it was hidden. Answers whether what was held had its hash.
    */
   async check(): Promise<boolean> {
-    const { game, at } = this;
+    const { at, held } = this;
+    const { game } = held;
     if (game === undefined || at === undefined) return true;
-    const text = this.under(() => canonicalize(this.raw(game.root)));
-    const right = (await digest(text)) === at.hash;
-    if (!right && this.game === game) {
+    const hash = await held.hash();
+    const right = hash === at.hash || hash === this.at?.hash;
+    if (!right && held.game === game) {
       this.fault("HASH_MISMATCH", `what is held of version ${at.version} was changed by something else`);
       this.discard();
     }
@@ -184,7 +186,9 @@ export class Replica {
       this.retryOrRefuse(answer.error, () => void this.catchUp(round, this.position()));
       return;
     }
-    if (!this.take(answer)) {
+    const isGood = await this.take(answer, round);
+    if (round !== this.round) return;
+    if (!isGood) {
       this.discard();
       this.resync();
       return;
@@ -195,9 +199,9 @@ export class Replica {
   }
 
   /** Whether the answer left us with a state that is as good as its head says. */
-  private take(answer: StateAnswer): boolean {
+  private async take(answer: StateAnswer, round: number): Promise<boolean> {
     this.noteStatus(answer.status);
-    if ("gameState" in answer) return this.replace(answer);
+    if ("gameState" in answer) return this.replace(answer, round);
     if ("notModified" in answer) return this.at?.version === answer.gameStateVersion && this.at.epoch === answer.epoch;
     for (const broadcast of answer.updates) {
       if (this.isNew(broadcast) && !this.apply(broadcast)) return false;
@@ -205,74 +209,40 @@ export class Replica {
     return this.at?.epoch === answer.epoch && compareVersions(this.at.version, answer.gameStateVersion) >= 0;
   }
 
-  private replace({ gameState, gameStateVersion: version, gameStateHash: expected, epoch, timestamp }: FullState): boolean {
-    // An answer may be overtaken by what came meanwhile.
-    if (this.at?.epoch === epoch && compareVersions(version, this.at.version) < 0) return true;
-    const next = GameState.from(gameState, NO_LIMITS);
-    const hash = next.hash();
-    if (hash !== expected) {
-      this.fault("HASH_MISMATCH", `the full state of version ${version} does not have its hash`);
-      return false;
-    }
-    this.under(() => {
-      this.game = this.merge(next, hash) ?? this.adopt(next.root);
-      this.discarded = undefined;
-      this.at = { epoch, version, hash, verified: true, timestamp };
-    });
-    this.emitter.emit("replaced", this.at!);
-    return true;
-  }
-
-  /** Changes what is held into the next state, so that what is the same in both keeps its identity. */
-  private merge(next: GameState, hash: string): GameState | undefined {
-    const held = this.game ?? this.discarded;
-    if (held === undefined) return undefined;
+  private async replace({ gameState, gameStateVersion: version, gameStateHash: expected, epoch, timestamp }: FullState, round: number): Promise<boolean> {
+    const isOvertaken = (): boolean => this.at?.epoch === epoch && compareVersions(version, this.at.version) < 0;
+    if (isOvertaken()) return true;
     try {
-      const operations = fromDifference(this.raw(held.root), next.root);
-      // A new one: the other may have kept hashes of what somebody wrote into behind its back.
-      const merged = GameState.adopt(held.root, NO_LIMITS, this.options.reactive?.raw);
-      merged.apply(operations);
-      if (merged.hash() !== hash) return undefined;
-      this.queue.foreign(operations, next.root);
-      return merged;
+      const read = await this.held.read(gameState);
+      if (round !== this.round || isOvertaken()) return true;
+      if (read.hash !== expected) {
+        this.fault("HASH_MISMATCH", `the full state of version ${version} does not have its hash`);
+        return false;
+      }
+      const operations = this.held.take(read);
+      this.at = { epoch, version, hash: expected, verified: true, timestamp };
+      if (operations.length > 0) this.queue.foreign(operations, this.held.raw!);
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
-      return undefined;
+      this.fault(error.reason, `the full state of version ${version} cannot be held: ${error.message}`);
+      return false;
     }
-  }
-
-  private adopt(root: ServerGameState): GameState {
-    const { reactive } = this.options;
-    return GameState.adopt(reactive?.wrap(root) ?? root, NO_LIMITS, reactive?.raw);
-  }
-
-  private raw<T extends object>(value: T): T {
-    return this.options.reactive?.raw(value) ?? value;
+    this.emitter.emit("replaced", this.at);
+    await this.held.warm();
+    return true;
   }
 
   /** Shows what an earlier visit kept, unless it is not what its hash says. */
   private begin({ gameState, epoch, version, hash, timestamp }: KeptState): void {
-    try {
-      const game = GameState.from(gameState, NO_LIMITS);
-      if (game.hash() !== hash || !isVersion(version)) return;
-      this.game = this.adopt(game.root);
-      this.at = { epoch, version, hash, verified: true, timestamp };
-    } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
-    }
+    if (isVersion(version) && this.held.begin(gameState, hash)) this.at = { epoch, version, hash, verified: true, timestamp };
   }
 
-  /** Works on the state as the server has it: what is painted is lifted off, and laid over the result. */
-  private under<T>(work: () => T): T {
-    return this.paint.isEmpty ? work() : this.paint.under(this.game, work, () => this.game);
-  }
-
-  private receive(name: string, data: unknown): void {
+  private receive(name: string, data: unknown, trace: string | undefined): void {
     if (typeof data !== "object" || data === null || (data as { sessionId?: unknown }).sessionId !== this.sessionId) return;
     this.listen();
     switch (name) {
       case "gameState:updated":
-        this.follows(data as StateUpdateBroadcast);
+        this.follows(data as StateUpdateBroadcast, trace);
         break;
       case "gameState:resync":
         this.resync();
@@ -286,12 +256,16 @@ export class Replica {
     }
   }
 
-  private follows(broadcast: StateUpdateBroadcast): void {
+  private follows(broadcast: StateUpdateBroadcast, trace?: string): void {
     if (this.current.name !== "live") {
       if (this.early.length < EARLY_BROADCASTS) this.early.push(broadcast);
       return;
     }
-    if (this.isNew(broadcast) && !this.apply(broadcast)) this.resync();
+    if (!this.isNew(broadcast)) return;
+    const span = this.telemetry.applied(trace);
+    const isApplied = this.apply(broadcast);
+    endSpan(span, isApplied ? "success" : "resync", broadcast.newVersion);
+    if (!isApplied) this.resync();
   }
 
   /** Versions are compared within one epoch only: another epoch is never old. */
@@ -301,21 +275,21 @@ export class Replica {
 
   /** Applies the next version. False if it is not the next, or does not lead to the state that it should. */
   private apply({ operations, newVersion, expectedHash, epoch, timestamp, status, gameMasterId, updateId }: StateUpdateBroadcast): boolean {
-    if (this.game === undefined || this.at?.epoch !== epoch || !isValidNextVersion(this.at.version, newVersion)) return false;
+    if (this.held.game === undefined || this.at?.epoch !== epoch || !isValidNextVersion(this.at.version, newVersion)) return false;
     if (!this.advance(operations, { version: newVersion, expected: expectedHash, timestamp, updateId })) return false;
     this.noteStatus(status, gameMasterId);
     return true;
   }
 
   private advance(operations: readonly StateOperation[], step: Step): boolean {
-    const resolved = this.under(() => this.step(operations, step));
+    const resolved = this.held.under(() => this.step(operations, step));
     if (resolved === undefined) return false;
     this.emitter.emit("updated", { head: this.at!, operations: resolved, updateId: step.updateId });
     return true;
   }
 
   private step(operations: readonly StateOperation[], { version, expected, timestamp, updateId }: Step): StateOperation[] | undefined {
-    const game = this.game!;
+    const game = this.held.game!;
     try {
       const applied = game.apply(operations);
       const hash = game.hash();
@@ -327,7 +301,7 @@ export class Replica {
         return undefined;
       }
       this.at = { epoch: this.at!.epoch, version, hash, verified: expected !== null, timestamp };
-      if (!this.queue.isOwn(updateId)) this.queue.foreign(applied.resolved, this.raw(game.root));
+      if (!this.queue.isOwn(updateId)) this.queue.foreign(applied.resolved, this.held.raw!);
       return applied.resolved;
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
@@ -339,8 +313,7 @@ export class Replica {
 
   /** Forgets what is held, so that the whole state is asked for. */
   private discard(): void {
-    this.discarded = this.game ?? this.discarded;
-    this.game = undefined;
+    this.held.discard();
     this.at = undefined;
   }
 
@@ -368,8 +341,8 @@ export class Replica {
         return { sessionId: this.sessionId, version: this.at.version, epoch: this.at.epoch };
       },
       limits: () => this.limits,
-      look: (reader) => this.under(() => reader(this.game === undefined ? undefined : this.raw(this.game.root))),
-      deliver: (update) => deliver(this.connection, update, this.options),
+      look: (reader) => this.held.look(reader),
+      deliver: (update, trace) => deliver(this.connection, update, { ...this.options, trace }),
       accept: (update, answer) => {
         this.accept(update, answer);
       },
@@ -377,12 +350,10 @@ export class Replica {
         this.resync();
       },
       paint: (owner, operations) => {
-        this.repaint(operations, () => {
-          this.paint.add(owner, operations);
-        });
+        if (this.held.set(owner, operations)) this.emitter.emit("painted", { operations });
       },
       unpaint: (owner) => {
-        this.repaint([], () => this.paint.remove(owner));
+        if (this.held.set(owner, undefined)) this.emitter.emit("painted", { operations: [] });
       },
       changed: () => {
         this.emitter.emit("queue", this.queue.pending);
@@ -390,11 +361,6 @@ export class Replica {
       newId: () => this.options.newId(),
       now: () => this.options.now(),
     };
-  }
-
-  private repaint(operations: readonly StateOperation[], change: () => unknown): void {
-    const changed = this.paint.under(this.game, change, () => this.game);
-    if (changed !== false) this.emitter.emit("painted", { operations });
   }
 
   /** The sender applies from the answer: its broadcast goes to the others. If catching up was faster, there is nothing to do. */

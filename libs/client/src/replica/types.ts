@@ -1,5 +1,6 @@
 import type { Connection } from "../connection/connection.ts";
 import type { Raw } from "../core/game-state.ts";
+import type { OpenTelemetry } from "./telemetry.ts";
 import type { ErrorBody, ServerGameState, SessionSummary, StateOperation, StateUpdate } from "../core/types.ts";
 
 /** Where a replica stands. */
@@ -42,7 +43,7 @@ export interface ReplicaEvents {
 
 /** For a state that is watched through proxies: what wraps it, and what gives back what stands behind. Vue's `reactive` and `toRaw`. */
 export interface ReactiveState {
-  wrap(state: ServerGameState): ServerGameState;
+  readonly wrap: (state: ServerGameState) => ServerGameState;
   readonly raw: Raw;
 }
 
@@ -68,4 +69,6 @@ export interface ReplicaOptions {
   readonly settleMs?: number;
   readonly reactive?: ReactiveState;
   readonly kept?: KeptState;
+  /** For spans of updates, from the call to the last screen: the module `@opentelemetry/api`. */
+  readonly openTelemetry?: OpenTelemetry;
 }

@@ -17,6 +17,7 @@ interface Frame {
   readonly event: string;
   readonly id?: number;
   readonly data: unknown;
+  readonly trace?: string;
 }
 
 /**
@@ -87,6 +88,10 @@ export class FakeGateway {
     if (event === "auth") {
       channel.userId = this.authenticate(String((data as { token?: unknown }).token));
       this.answer(channel, frame, channel.userId === undefined ? refusal("PERMISSION_DENIED", "the token is not good") : { success: true });
+    } else if (event === "auth:refresh") {
+      const userId = this.authenticate(String((data as { token?: unknown }).token));
+      const isSame = userId !== undefined && userId === channel.userId;
+      this.answer(channel, frame, isSame ? { success: true } : refusal("PERMISSION_DENIED", "the token is not good, or another user's"));
     } else if (channel.userId === undefined) channel.end(3500, "not authorized");
     else if (event === "gameState:update") this.update(channel, channel.userId, frame);
     else this.answer(channel, frame, this.read(channel, channel.userId, event, data));
@@ -118,15 +123,15 @@ export class FakeGateway {
     }
     if (this.happens("conflict")) this.change([{ path: "pluginData.elsewhere", operation: "inc", value: 1 }], { source: "system" });
     const { answer, broadcast } = this.session.decide(frame.data as StateUpdate, userId);
-    if (broadcast !== undefined) this.broadcast(broadcast, channel);
+    if (broadcast !== undefined) this.broadcast(broadcast, channel, frame.trace);
     if (breaks) channel.end(1006, "");
     else if (!this.happens("loseAnswer")) this.answer(channel, frame, answer);
   }
 
-  private broadcast(data: StateUpdateBroadcast, except?: FakeChannel): void {
+  private broadcast(data: StateUpdateBroadcast, except?: FakeChannel, trace?: string): void {
     for (const channel of this.channels) {
       if (channel === except || !channel.joined || this.happens("drop")) continue;
-      const frame = { event: "gameState:updated", data };
+      const frame = { event: "gameState:updated", data, ...(trace === undefined ? {} : { trace }) };
       this.send(channel, frame, this.happens("reorder"));
       if (this.happens("duplicate")) this.send(channel, frame, this.happens("reorder"));
     }
