@@ -90,6 +90,15 @@ impl Headers {
         self.set(name::DELIVERY, delivery.to_string());
     }
 
+    /// When a gateway read what became this message, in microseconds since the Unix epoch.
+    pub fn received(&self) -> Option<u64> {
+        self.number(name::RECEIVED)
+    }
+
+    pub fn set_received(&mut self, received_us: u64) {
+        self.set(name::RECEIVED, received_us.to_string());
+    }
+
     pub fn position(&self) -> Option<Position> {
         Some(Position { epoch: self.epoch()?, version: self.version()? })
     }

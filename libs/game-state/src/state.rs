@@ -105,6 +105,11 @@ impl GameState {
 
     /// Applies all operations, one after another, or none.
     pub fn apply(&mut self, operations: &Operations, limits: &Limits) -> Result<Applied, Rejection> {
+        self.apply_in_steps(operations, limits, || {})
+    }
+
+    /// As [`GameState::apply`]; tells when the tree is changed and only the hash of it is left to make, for whoever measures both.
+    pub fn apply_in_steps(&mut self, operations: &Operations, limits: &Limits, mut changed: impl FnMut()) -> Result<Applied, Rejection> {
         if operations.len() > limits.operations {
             return Err(too_many(limits, operations.len()));
         }
@@ -129,6 +134,7 @@ impl GameState {
                 }
             }
         }
+        changed();
         let undo = Undo { steps, hash: self.tree.refresh() };
         let refused = refused.or_else(|| check_size(self.size(), Some(size), limits).err());
         if let Some(rejection) = refused {

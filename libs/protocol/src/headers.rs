@@ -15,6 +15,9 @@ pub const CONNECTION: &str = "Stateward-Connection";
 /// How often this update was handed to an authority before. Absent means 0.
 pub const DELIVERY: &str = "Stateward-Delivery";
 
+/// When the gateway read what became this message, in microseconds since the Unix epoch: from there to the last screen is what users feel.
+pub const RECEIVED: &str = "Stateward-Received";
+
 /// On `session.<id>.updated` and on the answers to updates and state requests.
 pub const EPOCH: &str = "Stateward-Epoch";
 pub const VERSION: &str = "Stateward-Version";

@@ -24,6 +24,7 @@ pub mod session;
 pub mod state;
 pub mod subject;
 pub mod sync;
+pub mod trace;
 pub mod update;
 
 /// JSON Schemas of everything that crosses a wire, under `$defs`.

@@ -43,6 +43,14 @@ impl Clock {
         }
     }
 
+    /// Microseconds since the Unix epoch, for what is measured.
+    pub fn now_us(&self) -> u64 {
+        match &self.0 {
+            Source::System => system_time().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64),
+            Source::Manual(now_ms) => now_ms.load(Ordering::SeqCst) * 1_000,
+        }
+    }
+
     /// Monotonic time, for deadlines and durations. In tests it follows tokio's paused time, not the manual clock.
     pub fn instant(&self) -> tokio::time::Instant {
         tokio::time::Instant::now()

@@ -23,6 +23,16 @@ pub struct PlaceChange {
 }
 
 impl Modes {
+    /// As metrics and traces name it.
+    pub fn as_str(self) -> &'static str {
+        match (self.direct, self.skip_hashes) {
+            (false, false) => "full",
+            (false, true) => "full-unhashed",
+            (true, false) => "direct",
+            (true, true) => "direct-unhashed",
+        }
+    }
+
     pub(crate) fn of(document: &RawDocument) -> Self {
         let is_set = |key: &str| matches!(document.get(key), Ok(Some(RawBsonRef::Boolean(true))));
         Self { direct: is_set("direct"), skip_hashes: is_set("skipHashes") }

@@ -47,6 +47,8 @@ pub struct Event {
     pub connection: u64,
     pub name: String,
     pub data: Value,
+    /// The `traceparent` that the gateway put beside it.
+    pub trace: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +95,7 @@ struct Shared {
 }
 
 enum Outgoing {
-    Message { event: String, id: Option<u64>, data: Value },
+    Message { event: String, id: Option<u64>, data: Value, trace: Option<String> },
     Close,
 }
 
@@ -121,7 +123,11 @@ impl Client {
 
     /// Sends without asking for an answer.
     pub async fn emit(&self, event: &str, data: Value) -> anyhow::Result<()> {
-        self.outgoing.send(Outgoing::Message { event: event.to_owned(), id: None, data }).await.ok().context("the client has ended")
+        self.outgoing
+            .send(Outgoing::Message { event: event.to_owned(), id: None, data, trace: None })
+            .await
+            .ok()
+            .context("the client has ended")
     }
 
     /// Sends and waits for the answer, whatever it says.
@@ -131,6 +137,11 @@ impl Client {
 
     /// Sends, and gives what the answer is waited for with: many requests may be under way.
     pub async fn send(&self, event: &str, data: Value) -> Result<Answer, NoAnswer> {
+        self.send_traced(event, data, None).await
+    }
+
+    /// As [`Client::send`], within a trace.
+    pub async fn send_traced(&self, event: &str, data: Value, trace: Option<&str>) -> Result<Answer, NoAnswer> {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.shared.waiting().insert(id, sender);
@@ -138,7 +149,8 @@ impl Client {
             self.shared.waiting().remove(&id);
             return Err(NoAnswer::Lost);
         }
-        self.outgoing.send(Outgoing::Message { event: event.to_owned(), id: Some(id), data }).await.map_err(|_| NoAnswer::Lost)?;
+        let message = Outgoing::Message { event: event.to_owned(), id: Some(id), data, trace: trace.map(str::to_owned) };
+        self.outgoing.send(message).await.map_err(|_| NoAnswer::Lost)?;
         Ok(Answer { receiver })
     }
 
@@ -310,7 +322,7 @@ async fn serve(shared: &Shared, number: u64, wire: &mut Wire, outgoing: &mut mps
     loop {
         tokio::select! {
             incoming = wire.next() => match incoming {
-                Ok(Incoming::Event(name, data)) => shared.record(Event { connection: number, name, data }),
+                Ok(Incoming::Event(name, data, trace)) => shared.record(Event { connection: number, name, data, trace }),
                 Ok(Incoming::Answer(id, data)) => {
                     if let Some(sender) = shared.waiting().remove(&id) {
                         // Whoever asked may have given up.
@@ -321,8 +333,8 @@ async fn serve(shared: &Shared, number: u64, wire: &mut Wire, outgoing: &mut mps
                 Err(error) => return (FAILED, format!("{error:#}")),
             },
             message = outgoing.recv() => match message {
-                Some(Outgoing::Message { event, id, data }) => {
-                    if let Err(error) = wire.send(&event, id, &data).await {
+                Some(Outgoing::Message { event, id, data, trace }) => {
+                    if let Err(error) = wire.send_traced(&event, id, &data, trace.as_deref()).await {
                         return (FAILED, error.to_string());
                     }
                 }

@@ -28,6 +28,8 @@ pub struct PlatformOptions {
     pub sync_worker_config: Config,
     /// Given for all services.
     pub config: Config,
+    /// Variables of all services as they are, such as those of OpenTelemetry.
+    pub environment: Config,
     /// Ports from this one on, in a fixed order; free ones where absent. The first is the gateway's.
     pub port_base: Option<u16>,
     /// Where data is kept; removed at the end where absent.
@@ -54,6 +56,7 @@ impl Default for PlatformOptions {
             gateway_config: Vec::new(),
             sync_worker_config: Vec::new(),
             config: Vec::new(),
+            environment: Vec::new(),
             port_base: None,
             data: None,
             output: |_| Output::Nowhere,
@@ -268,6 +271,7 @@ impl Wiring<'_> {
             name,
             // The later one wins: a test's settings stand over ours.
             config: [self.common.clone(), config].concat(),
+            environment: self.options.environment.clone(),
             admin_port,
             programs: self.options.programs.clone(),
         })

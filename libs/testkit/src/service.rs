@@ -33,6 +33,8 @@ pub struct ServiceOptions {
     pub name: String,
     /// `SECTION__KEY` and value; `STATEWARD_` goes before each.
     pub config: Vec<(String, String)>,
+    /// Further variables as they are, such as those of OpenTelemetry.
+    pub environment: Vec<(String, String)>,
     /// A fixed admin port instead of a free one.
     pub admin_port: Option<u16>,
     pub output: Output,
@@ -66,6 +68,7 @@ impl Service {
         };
         let mut env = vec![("STATEWARD_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin_port}"))];
         env.extend(options.config.into_iter().map(|(key, value)| (format!("STATEWARD_{key}"), value)));
+        env.extend(options.environment);
         let (output, scratch) = match options.output {
             Output::Nowhere => {
                 let scratch = Scratch::new(&options.service)?;

@@ -23,7 +23,7 @@ use service_kit::TraceContext;
 
 pub use instances::Instances;
 
-use crate::{client::Caller, room::catchup::FullState};
+use crate::{client::Caller, room::catchup::FullState, spans};
 
 /// How long the preferred instance has to say that it has an update.
 const RECEIPT: Duration = Duration::from_millis(250);
@@ -52,13 +52,15 @@ impl Authority {
     }
 
     fn own(&self) -> Caller {
-        Caller { identity: Identity::clone(&self.own), connection: None, trace: TraceContext::new(false) }
+        Caller { identity: Identity::clone(&self.own), connection: None, trace: TraceContext::new(false), received_us: None }
     }
 
     /// Sends an update as the client wrote it: to the instance that has the session in its cache, else to any.
     pub async fn update(&self, session: &SessionId, caller: &Caller, data: Bytes) -> Result<UpdateAccepted, ErrorBody> {
         let subjects = self.bus.subjects();
-        let (any, headers) = (subjects.session_update(session), caller.headers());
+        let any = subjects.session_update(session);
+        let span = spans::request(caller, &any, &spans::UPDATE, data.len());
+        let headers = caller.within(&span).headers();
         let (reply, deliveries) = match self.instances.preferred(session) {
             Some(instance) => {
                 let preferred = subjects.authority_update(&instance);
@@ -67,16 +69,17 @@ impl Authority {
             }
             None => self.bus.request(any, headers, data, self.timeout).await.map(|message| (message, 1)),
         }
-        .map_err(|error| no_answer(&error))?;
+        .map_err(|error| no_answer(&error))
+        .inspect_err(|error| span.fail(error.details.reason.clone()))?;
         read::<UpdateAccepted>(&reply.payload).map_err(|error| if deliveries > 1 { of_one_delivery(error) } else { error })
     }
 
     pub async fn command(&self, session: &SessionId, caller: &Caller, command: &Command) -> Result<CommandDone, ErrorBody> {
-        self.ask(self.bus.subjects().session_command(session), caller, command).await
+        self.ask(self.bus.subjects().session_command(session), &spans::COMMAND, caller, command).await
     }
 
     pub async fn campaign(&self, campaign: &CampaignId, caller: &Caller, command: &CampaignCommand) -> Result<Campaign, ErrorBody> {
-        self.ask(self.bus.subjects().campaign_command(campaign), caller, command).await
+        self.ask(self.bus.subjects().campaign_command(campaign), &spans::CAMPAIGN_COMMAND, caller, command).await
     }
 
     /// Documents as they are in the request's body.
@@ -95,7 +98,12 @@ impl Authority {
     pub async fn state_for(&self, session: &SessionId, caller: &Caller) -> Result<FullState, ErrorBody> {
         let subject = self.bus.subjects().session_state(session);
         let request = json(&StateRequest::default());
-        let reply = self.bus.request_chunked(subject, caller.headers(), request, self.timeout).await.map_err(|error| no_answer(&error))?;
+        let span = spans::request(caller, &subject, &spans::STATE, request.len());
+        let reply = self
+            .bus
+            .request_chunked(subject, caller.within(&span).headers(), request, self.timeout)
+            .await
+            .map_err(|error| no_answer(&error))?;
         let Some(position) = reply.headers.position() else { return Err(refusal(&reply)) };
         Ok(FullState { head: Head { position, hash: reply.headers.hash() }, json: reply.payload })
     }
@@ -137,8 +145,17 @@ impl Authority {
         done.map(|done| done.session)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, subject: String, caller: &Caller, command: &impl Serialize) -> Result<T, ErrorBody> {
-        let reply = self.bus.request(subject, caller.headers(), json(command), self.timeout).await.map_err(|error| no_answer(&error))?;
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        subject: String,
+        kind: &'static spans::Sent,
+        caller: &Caller,
+        command: &impl Serialize,
+    ) -> Result<T, ErrorBody> {
+        let body = json(command);
+        let span = spans::request(caller, &subject, kind, body.len());
+        let reply =
+            self.bus.request(subject, caller.within(&span).headers(), body, self.timeout).await.map_err(|error| no_answer(&error))?;
         read(&reply.payload)
     }
 }

@@ -11,7 +11,7 @@ use protocol::{
     event::{self, EventRefused},
     headers,
 };
-use service_kit::TraceContext;
+use service_kit::{Span, TraceContext};
 use tokio::time::Instant;
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct Client {
     /// When the token runs out, in milliseconds since the epoch.
     pub expires_at: u64,
     pub(crate) lanes: Lanes,
+    pub(crate) opened: Instant,
+    metrics: GatewayMetrics,
     sessions: Mutex<Sessions>,
 }
 
@@ -46,9 +48,9 @@ struct Sessions {
 }
 
 impl Client {
-    pub fn new(authenticated: Authenticated, events_per_second: u32) -> Self {
+    pub fn new(authenticated: Authenticated, events_per_second: u32, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
-        Self { identity, expires_at, lanes: Lanes::new(events_per_second), sessions: Mutex::default() }
+        Self { identity, expires_at, lanes: Lanes::new(events_per_second), opened: Instant::now(), metrics, sessions: Mutex::default() }
     }
 
     /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.
@@ -130,9 +132,16 @@ pub struct Caller {
     pub identity: Identity,
     pub connection: Option<protocol::ConnectionId>,
     pub trace: TraceContext,
+    /// When what is asked for was read, in microseconds since the Unix epoch, where it has listeners elsewhere.
+    pub received_us: Option<u64>,
 }
 
 impl Caller {
+    /// In the trace of a message that is sent on the caller's behalf.
+    pub(crate) fn within(&self, span: &Span) -> Self {
+        Self { trace: span.context(), ..self.clone() }
+    }
+
     pub(crate) fn headers(&self) -> bus::Headers {
         let mut headers = bus::Headers::new();
         headers.set_identity(&self.identity);
@@ -140,6 +149,9 @@ impl Caller {
             headers.set(headers::CONNECTION, connection.as_str());
         }
         headers.set(headers::TRACE_PARENT, self.trace.to_string());
+        if let Some(received_us) = self.received_us {
+            headers.set_received(received_us);
+        }
         headers
     }
 }
@@ -150,12 +162,13 @@ pub struct Reply {
     conn: Arc<Conn>,
     ack: Option<AckId>,
     event: &'static str,
-    trace: TraceContext,
+    /// Of the client's message: it ends with the answer.
+    span: Span,
 }
 
 impl Reply {
-    pub(crate) fn new(conn: Arc<Conn>, ack: Option<AckId>, event: &'static str, trace: TraceContext) -> Self {
-        Self { conn, ack, event, trace }
+    pub(crate) fn new(conn: Arc<Conn>, ack: Option<AckId>, event: &'static str, span: Span) -> Self {
+        Self { conn, ack, event, span }
     }
 
     pub fn conn(&self) -> &Arc<Conn> {
@@ -163,25 +176,36 @@ impl Reply {
     }
 
     pub fn trace_id(&self) -> String {
-        self.trace.trace_id()
+        self.span.context().trace_id()
+    }
+
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     pub fn caller(&self) -> Caller {
-        Caller { identity: self.conn.client().identity.clone(), connection: Some(self.conn.id().clone()), trace: self.trace }
+        Caller {
+            identity: self.conn.client().identity.clone(),
+            connection: Some(self.conn.id().clone()),
+            trace: self.span.context(),
+            received_us: None,
+        }
     }
 
     pub fn success(self, parts: &[&Fields]) {
-        self.write(&answer::success(&self.trace.trace_id(), parts));
+        self.write(&answer::success(&self.trace_id(), parts));
     }
 
     /// A success that is JSON already, without a trace id.
     pub fn success_from(self, json: &[u8]) {
-        self.write(&answer::success_from(&self.trace.trace_id(), json));
+        self.write(&answer::success_from(&self.trace_id(), json));
     }
 
     /// A refusal of a message that asked for no answer is told all the same, as an event.
     pub fn refuse(self, mut error: ErrorBody) {
-        let trace_id = self.trace.trace_id();
+        let trace_id = self.trace_id();
+        self.span.fail(error.details.reason.clone());
+        self.conn.client().metrics.refused(&error);
         tracing::debug!(event = self.event, connection = %self.conn.id(), code = error.code.as_str(), reason = error.details.reason, trace_id, "refused");
         if self.ack.is_some() {
             return self.write(&answer::refusal(&trace_id, error));

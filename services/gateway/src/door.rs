@@ -85,7 +85,7 @@ impl Handler for Door {
             let error = ErrorBody::unavailable("TOO_MANY_CONNECTIONS", format!("at most {limit} connections a user"));
             return Err(refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1)));
         }
-        Ok(Client::new(authenticated, limits.events_per_second))
+        Ok(Client::new(authenticated, limits.events_per_second, self.gateway.metrics.clone()))
     }
 
     fn opened(&self, connection: &Arc<Conn>) {
@@ -100,7 +100,13 @@ impl Handler for Door {
     }
 
     fn closed(&self, connection: &Arc<Conn>, reason: Closed) {
-        tracing::debug!(connection = %connection.id(), ?reason, "a connection is gone");
+        let client = connection.client();
+        // One line for each connection: a documented interface.
+        tracing::info!(
+            target: "stateward::connections",
+            connection = %connection.id(), user = %client.identity.user, sessions = client.joined_count(), ?reason,
+            lasted_ms = client.opened.elapsed().as_millis() as u64, "connection",
+        );
         self.gateway.users.closed(connection);
         self.expiries().remove(&(connection.client().expires_at, connection.id().clone()));
         self.gateway.metrics.connections.dec();

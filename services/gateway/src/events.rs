@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use protocol::{ErrorBody, SessionId, event::name};
 use serde::Deserialize;
-use service_kit::TraceContext;
+use service_kit::{Span, TraceContext, trace::Kind};
 use tokio::time::Instant;
 
 use crate::{
@@ -71,9 +71,10 @@ const REMOVED_FAMILIES: [&str; 7] = ["token:", "actor:", "item:", "initiative:",
 /// Takes one event of a client: refuses it at once, or puts it into its lane.
 pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, draining: bool) {
     let Incoming { event: name, ack, data, trace } = incoming;
-    let trace = TraceContext::parse(trace.as_deref().unwrap_or_default()).map_or_else(|| TraceContext::new(false), |trace| trace.child());
     let event = EVENTS.iter().find(|event| event.is(&name));
-    let reply = Reply::new(Arc::clone(conn), ack, event.map_or("unknown", |event| event.name), trace);
+    let kind = event.map_or("unknown", |event| event.name);
+    let trace = trace.as_deref().and_then(TraceContext::parse);
+    let reply = Reply::new(Arc::clone(conn), ack, kind, Span::receive(trace.as_ref(), Kind::Server, kind));
     let now = Instant::now();
     let admitted = match event {
         _ if draining => Err(ErrorBody::unavailable("DRAINING", "this gateway is going down: connect again and send it again")),

@@ -31,6 +31,7 @@ pub mod rolls;
 pub mod room;
 pub mod rooms;
 pub mod service;
+mod spans;
 pub mod updates;
 pub mod users;
 pub mod workflows;

@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use service_kit::metrics::prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
 };
 
 /// How a client that was behind was brought up to date.
@@ -79,6 +84,13 @@ pub struct Inner {
     pub update_seconds: Histogram,
     /// Frames written to connections, or queued for them.
     pub deliveries: Counter,
+    /// What clients were refused, by code and reason; a limit that was hit has its own reason.
+    pub refusals: Family<RefusalLabel, Counter>,
+    /// From reading what came of updates to having written it to every connection of a session.
+    pub fan_out_seconds: Histogram,
+    /// From the game master's update being read, on any gateway, to having written it to every connection here. Between machines it
+    /// is as exact as their clocks.
+    pub delivery_seconds: Histogram,
     /// Clients brought up to date, by how.
     pub catchups: Family<TierLabel, Counter>,
     /// Full states loaded from the authority.
@@ -97,6 +109,13 @@ pub struct Inner {
     pub read_gates: Counter,
     /// Presence changes that were dropped because too many waited; renewed later.
     pub presence_dropped: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabel {
+    pub code: &'static str,
+    /// One of our own constants: never a text of a client's.
+    pub reason: String,
 }
 
 impl std::ops::Deref for GatewayMetrics {
@@ -118,6 +137,9 @@ impl GatewayMetrics {
                 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
             ]),
             deliveries: Counter::default(),
+            refusals: Family::default(),
+            fan_out_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 18)),
+            delivery_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             catchups: Family::default(),
             state_loads: Counter::default(),
             fills: Family::default(),
@@ -135,6 +157,9 @@ impl GatewayMetrics {
             registry.register("lanes", "Lanes of connections that work", inner.lanes.clone());
             registry.register("updates", "Updates by answer", inner.updates.clone());
             registry.register("update_seconds", "From reading an update to answering it", inner.update_seconds.clone());
+            registry.register("fan_out_seconds", "Time to write updates to a session's connections", inner.fan_out_seconds.clone());
+            registry.register("delivery_seconds", "From the game master's update to every connection here", inner.delivery_seconds.clone());
+            registry.register("refusals", "Refusals to clients", inner.refusals.clone());
             registry.register("deliveries", "Frames to connections", inner.deliveries.clone());
             registry.register("catchups", "Clients brought up to date, by tier", inner.catchups.clone());
             registry.register("state_loads", "Full states loaded from the authority", inner.state_loads.clone());
@@ -155,6 +180,11 @@ impl GatewayMetrics {
 
     pub fn filled(&self, source: FillSource) {
         self.fills.get_or_create(&SourceLabel { source }).inc();
+    }
+
+    pub fn refused(&self, error: &protocol::ErrorBody) {
+        let label = RefusalLabel { code: error.code.as_str(), reason: error.details.reason.clone() };
+        self.refusals.get_or_create(&label).inc();
     }
 
     pub fn answered(&self, answer: UpdateAnswer) {

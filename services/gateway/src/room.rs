@@ -50,6 +50,7 @@ use crate::{
     presence::Presence,
     rooms::RoomEnds,
     service::Gateway,
+    spans,
 };
 
 /// How long a room is kept without anyone in it: clients that reconnect find its recent steps.
@@ -254,11 +255,15 @@ impl Room {
 
     /// Messages on `session.<id>.updated`.
     fn updated(&mut self, deliveries: Vec<Delivery>) {
-        let mut forward = Vec::new();
+        let (mut forward, mut spans) = (Vec::new(), Vec::new());
+        let began = Instant::now();
         for delivery in deliveries {
             match delivery {
                 Delivery::Message(message) => match Step::from_message(&message) {
-                    Ok(step) => self.take(step, &mut forward),
+                    Ok(mut step) => {
+                        spans.push(spans::fan_out(&message, &self.ends.session, &mut step, self.members.len()));
+                        self.take(step, &mut forward);
+                    }
                     Err(error) => {
                         self.gateway.metrics.malformed.inc();
                         tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
@@ -275,6 +280,20 @@ impl Room {
             }
         }
         self.forward(&forward);
+        drop(spans);
+        self.measure(&forward, began);
+    }
+
+    /// How long it took to write these out, and how long since whoever made them sent them here.
+    fn measure(&self, forwarded: &[SharedStep], began: Instant) {
+        if forwarded.is_empty() || self.members.is_empty() {
+            return;
+        }
+        self.gateway.metrics.fan_out_seconds.observe(began.elapsed().as_secs_f64());
+        let now_us = self.gateway.clock.now_us();
+        for received_us in forwarded.iter().filter_map(|step| step.received_us) {
+            self.gateway.metrics.delivery_seconds.observe(now_us.saturating_sub(received_us) as f64 / 1e6);
+        }
     }
 
     fn take(&mut self, step: Step, forward: &mut Vec<SharedStep>) {

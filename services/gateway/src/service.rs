@@ -37,6 +37,13 @@ pub struct Gateway {
     pub users: Users,
 }
 
+impl Gateway {
+    /// When something was read, on the clock that others have too.
+    pub fn received_us(&self, received: tokio::time::Instant) -> u64 {
+        self.clock.now_us().saturating_sub(received.elapsed().as_micros() as u64)
+    }
+}
+
 /// Binds, connects, builds and starts everything.
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid("auth.hs256_secret", error))?;

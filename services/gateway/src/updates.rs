@@ -14,13 +14,13 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use game_state::Version;
 use protocol::{
-    ErrorBody, SessionId, UpdateId,
+    ErrorBody, SessionId, UpdateId, trace as name,
     update::{StateUpdate, UpdateAccepted},
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    client::Reply,
+    client::{Caller, Reply},
     events::malformed,
     lanes::{Done, Job},
     metrics::UpdateAnswer,
@@ -72,10 +72,13 @@ pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
             return Done::Settled;
         }
     };
+    reply.span().note(name::SESSION, || session.to_string());
+    reply.span().note(name::UPDATE, || update.id.to_string());
+    let caller = Caller { received_us: Some(gateway.received_us(received)), ..reply.caller() };
     let room = reply.conn().client().joined(&session);
     let answered = match room {
-        Some(room) => through_room(&gateway, &room, update, reply).await,
-        None => directly(&gateway, &update, reply).await,
+        Some(room) => through_room(&gateway, &room, update, caller, reply).await,
+        None => directly(&gateway, &update, &caller, reply).await,
     };
     gateway.metrics.answered(answered);
     gateway.metrics.update_seconds.observe(received.elapsed().as_secs_f64());
@@ -83,14 +86,20 @@ pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
 }
 
 /// The connection gets the session's frames too: the room puts the answer in its place among them.
-async fn through_room(gateway: &Gateway, room: &crate::rooms::RoomHandle, update: ShapedUpdate, reply: Reply) -> UpdateAnswer {
+async fn through_room(
+    gateway: &Gateway,
+    room: &crate::rooms::RoomHandle,
+    update: ShapedUpdate,
+    caller: Caller,
+    reply: Reply,
+) -> UpdateAnswer {
     let (settled, mut merged) = oneshot::channel();
     let connection = reply.conn().id().clone();
-    let (id, caller, data, session) = (update.id.clone(), reply.caller(), update.data.clone(), update.session.clone());
+    let (id, data, session) = (update.id.clone(), update.data.clone(), update.session.clone());
     let operations = update.operations();
     if let Err(reply) = room.wait_for(Waiting::new(id.clone(), operations, reply, settled)).await {
         // The room is gone: the connection left it, so no frame can overtake the reply.
-        return directly(gateway, &update, reply).await;
+        return directly(gateway, &update, &caller, reply).await;
     }
     let answer = tokio::select! {
         biased;
@@ -106,8 +115,8 @@ async fn through_room(gateway: &Gateway, room: &crate::rooms::RoomHandle, update
     }
 }
 
-async fn directly(gateway: &Gateway, update: &ShapedUpdate, reply: Reply) -> UpdateAnswer {
-    let answer = gateway.authority.update(&update.session, &reply.caller(), update.data.clone()).await;
+async fn directly(gateway: &Gateway, update: &ShapedUpdate, caller: &Caller, reply: Reply) -> UpdateAnswer {
+    let answer = gateway.authority.update(&update.session, caller, update.data.clone()).await;
     let kind = kind_of(&answer);
     match answer {
         Ok(accepted) => reply.success(&[&crate::answer::Fields::of(&UpdateAccepted { trace_id: None, ..accepted })]),

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use protocol::{ConnectionId, ErrorBody, update::EntryKind};
+use protocol::{ErrorBody, update::EntryKind};
 use store::{JournalEntry, StoreError};
 use tokio::time::Instant;
 
@@ -12,10 +12,11 @@ use crate::{
     context::Authority,
     fail_points,
     load::Fault,
-    publish::Outgoing,
+    metrics::Stage,
+    publish::{Origin, Outgoing},
     request::Caller,
     session::{Live, Session},
-    updates,
+    stages, updates,
 };
 
 /// When a session whose commit has no known outcome is loaded again: what landed late is then published.
@@ -82,7 +83,7 @@ impl Authority {
         session: &Arc<Session>,
         live: &mut Live,
         entry: JournalEntry,
-        origin: Option<ConnectionId>,
+        origin: Option<Origin>,
         deadline: Instant,
     ) -> Result<Appended, Failure> {
         let encoded = entry.encode();
@@ -91,11 +92,13 @@ impl Authority {
             return Err(Failure::Refused(refusal.limit(self.config.commit.entry_bytes as u64, encoded.size() as u64)));
         }
         let entry = Arc::new(entry);
+        let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
         let outcome = if self.config.writes_through() {
             self.commit_through(session, live, &entry, encoded, deadline).await?
         } else {
-            self.committer.commit(Arc::clone(&entry), encoded, deadline).await.map_err(Failure::Refused)?
+            self.committer.commit(Arc::clone(&entry), encoded, deadline, &commit.span).await.map_err(Failure::Refused)?
         };
+        drop(commit);
         match outcome {
             Outcome::Committed(entry) => {
                 fail_points::reach(fail_points::AFTER_COMMIT_BEFORE_PUBLISH);

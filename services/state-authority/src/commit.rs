@@ -12,13 +12,14 @@ use std::{
 };
 
 use protocol::ErrorBody;
-use service_kit::Lifecycle;
+use service_kit::{Lifecycle, Span};
 use store::{BatchError, EncodedEntry, EntryResult, JournalEntry, Store};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     config, fail_points,
     metrics::{Metrics, Reason},
+    stages,
 };
 
 mod settle;
@@ -64,6 +65,8 @@ type Entry = (Waiting, EncodedEntry);
 /// Who waits for what becomes of an entry.
 struct Waiting {
     entry: Arc<JournalEntry>,
+    /// Of its commit: the insert is linked with it.
+    span: Span,
     deadline: Instant,
     handover: Arc<Handover>,
     reply: oneshot::Sender<Outcome>,
@@ -96,16 +99,30 @@ impl Handover {
     }
 }
 
+/// Before the insert, as what it is linked with may be answered the moment that it is done.
+fn insert_span(batch: &[Waiting]) -> Span {
+    let recorded: Vec<&Span> = batch.iter().map(|waiting| &waiting.span).filter(|span| span.is_recorded()).collect();
+    let span = stages::insert(&recorded);
+    span.note("db.operation.batch.size", || i64::try_from(batch.len()).unwrap_or(i64::MAX));
+    span
+}
+
 impl Committer {
     pub fn new(store: Store, lifecycle: Lifecycle, metrics: Metrics, config: config::Commit) -> Self {
         Self(Arc::new(Inner { store, lifecycle, metrics, config, queue: Mutex::default() }))
     }
 
     /// Commits an entry, and says by the deadline what became of it.
-    pub async fn commit(&self, entry: Arc<JournalEntry>, encoded: EncodedEntry, deadline: Instant) -> Result<Outcome, ErrorBody> {
+    pub async fn commit(
+        &self,
+        entry: Arc<JournalEntry>,
+        encoded: EncodedEntry,
+        deadline: Instant,
+        span: &Span,
+    ) -> Result<Outcome, ErrorBody> {
         let handover = Arc::new(Handover::default());
         let (reply, outcome) = oneshot::channel();
-        self.enqueue((Waiting { entry, deadline, handover: Arc::clone(&handover), reply }, encoded))?;
+        self.enqueue((Waiting { entry, span: span.clone(), deadline, handover: Arc::clone(&handover), reply }, encoded))?;
         Ok(match tokio::time::timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
             _ if handover.withdraw() => Outcome::NotHandedOver,
@@ -165,7 +182,12 @@ impl Committer {
         fail_points::reach(fail_points::BEFORE_COMMIT);
         self.0.metrics.batch_entries.observe(batch.len() as f64);
         let began = Instant::now();
+        let span = insert_span(&batch);
         let result = self.0.store.append(&encoded, APPEND_DEADLINE).await;
+        if result.is_err() {
+            span.fail("unknown");
+        }
+        drop(span);
         self.0.metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
         let batch = batch.into_iter().zip(encoded);
         let in_doubt: Vec<Entry> = match result {

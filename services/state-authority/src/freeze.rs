@@ -14,10 +14,11 @@ use crate::{
     config::millis,
     context::Authority,
     decide,
-    metrics::Reason,
+    metrics::{Reason, Stage},
     publish::Outgoing,
     request,
     session::{Live, Session},
+    stages,
 };
 
 /// Other writers may take the version meant for the `freeze` entry so many times.
@@ -61,7 +62,8 @@ impl Authority {
             let entry = Arc::new(freeze_after(&last, &self.instance, self.clock.now_ms()));
             let deadline = self.clock.instant() + millis(self.config.commit.deadline_ms);
             let encoded = entry.encode();
-            match self.committer.commit(entry, encoded, deadline).await {
+            let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
+            match self.committer.commit(entry, encoded, deadline, &commit.span).await {
                 Ok(Outcome::Committed(entry)) => {
                     self.publish(session, Outgoing { entry, origin: None });
                     return Ok(());

@@ -28,6 +28,7 @@
 //! instance committed and did not live to publish.
 
 mod append;
+mod backlog;
 pub mod cache;
 pub mod commands;
 pub mod commit;
@@ -37,6 +38,7 @@ pub mod decide;
 mod fail_points;
 pub mod freeze;
 pub mod load;
+mod log;
 pub mod metrics;
 pub mod prune;
 pub mod publish;
@@ -48,6 +50,7 @@ pub mod serve;
 pub mod service;
 pub mod session;
 pub mod snapshot;
+mod stages;
 pub mod sweep;
 pub mod touched;
 pub mod updates;

@@ -1,5 +1,7 @@
 //! Names, units and labels of this service's metrics.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -22,6 +24,14 @@ pub struct Answer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Update {
+    /// `success`, or the code of the refusal.
+    pub result: &'static str,
+    /// How the session is kept: `full` or `direct`, with `-unhashed` behind it where it goes without hashes.
+    pub mode: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Mode {
     /// `full`: the whole state. `direct`: the touched places. `through`: with the entry, in one transaction.
     pub mode: &'static str,
@@ -37,10 +47,64 @@ pub struct Percent {
     pub percent: u64,
 }
 
+/// What an update goes through here, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Waits for its session's turn, and for the session to be read if it is cold.
+    Queue,
+    /// Its operations are applied.
+    Apply,
+    /// The state is hashed.
+    Hash,
+    /// Waits for its batch, and for MongoDB to acknowledge it.
+    Commit,
+    /// Goes out on the stream, until that acknowledges it. The answer does not wait for this.
+    Publish,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Queue, Self::Apply, Self::Hash, Self::Commit, Self::Publish];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Apply => "apply",
+            Self::Hash => "hash",
+            Self::Commit => "commit",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    stage: &'static str,
+}
+
+/// One histogram for each stage, found without a lock.
+#[derive(Clone)]
+pub struct StageSeconds([Histogram; 5]);
+
+impl StageSeconds {
+    fn register(registry: &mut Registry) -> Self {
+        let family = Family::<StageLabel, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_01, 2.0, 20)));
+        registry.register_with_unit("stage", "Time of one stage of an update", Unit::Seconds, family.clone());
+        Self(Stage::ALL.map(|stage| family.get_or_create_owned(&StageLabel { stage: stage.as_str() })))
+    }
+
+    pub fn of(&self, stage: Stage) -> &Histogram {
+        &self.0[stage as usize]
+    }
+}
+
 #[derive(Clone)]
 pub struct Metrics {
+    /// From queue to publish.
+    pub stages: StageSeconds,
     /// Requests answered.
     pub answers: Family<Answer, Counter>,
+    /// Updates that had their turn, by what became of them and how their session is kept.
+    pub updates: Family<Update, Counter>,
     /// Requests refused because too many were in work.
     pub busy: Counter,
     /// From an update's arrival to its answer.
@@ -57,6 +121,8 @@ pub struct Metrics {
     pub commits_unknown: Counter,
     /// Sessions read from MongoDB.
     pub loads: Counter,
+    /// Turns that found their session in the cache.
+    pub cache_hits: Counter,
     /// Entries of other writers read after a cached head.
     pub caught_up: Counter,
     /// Sessions in the cache, and the bytes of their states by estimate.
@@ -71,6 +137,12 @@ pub struct Metrics {
     pub publish_from_journal: Counter,
     /// Bytes of entries held in memory until they are published.
     pub unpublished_bytes: Gauge,
+    /// Entries that the stream has not acknowledged, and for how long the oldest has been next.
+    pub unpublished_entries: Gauge,
+    pub unpublished_age: Gauge<f64, AtomicU64>,
+    /// Entries that the session documents lack, and for how long the one that is behind longest has been.
+    pub unsnapshotted_entries: Gauge,
+    pub unsnapshotted_age: Gauge<f64, AtomicU64>,
     /// Session documents written.
     pub snapshots: Family<Mode, Counter>,
     pub snapshot_seconds: Family<Mode, Histogram>,
@@ -92,9 +164,12 @@ pub struct Metrics {
 
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("authority");
         let seconds = || exponential_buckets(0.000_25, 2.0, 17);
         let metrics = Self {
+            stages: StageSeconds::register(registry),
             answers: Family::default(),
+            updates: Family::default(),
             busy: Counter::default(),
             update_seconds: Histogram::new(seconds()),
             commit_seconds: Histogram::new(seconds()),
@@ -103,6 +178,7 @@ impl Metrics {
             commit_retries: Counter::default(),
             commits_unknown: Counter::default(),
             loads: Counter::default(),
+            cache_hits: Counter::default(),
             caught_up: Counter::default(),
             cached_sessions: Gauge::default(),
             cached_bytes: Gauge::default(),
@@ -111,6 +187,10 @@ impl Metrics {
             publish_retries: Counter::default(),
             publish_from_journal: Counter::default(),
             unpublished_bytes: Gauge::default(),
+            unpublished_entries: Gauge::default(),
+            unpublished_age: Gauge::default(),
+            unsnapshotted_entries: Gauge::default(),
+            unsnapshotted_age: Gauge::default(),
             snapshots: Family::default(),
             snapshot_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 15))),
             snapshot_bytes: Family::default(),
@@ -121,9 +201,9 @@ impl Metrics {
             pruned: Counter::default(),
             swept: Counter::default(),
         };
-        let registry = registry.sub_registry_with_prefix("authority");
         let m = &metrics;
         registry.register("answers", "Requests answered", m.answers.clone());
+        registry.register("updates", "Updates that had their turn", m.updates.clone());
         registry.register("busy", "Requests refused because too many were in work", m.busy.clone());
         registry.register_with_unit("update", "Arrival to answer of an update", Unit::Seconds, m.update_seconds.clone());
         registry.register_with_unit("commit", "Batch handed over to acknowledged", Unit::Seconds, m.commit_seconds.clone());
@@ -132,6 +212,7 @@ impl Metrics {
         registry.register("commit_retries", "Commits tried again", m.commit_retries.clone());
         registry.register("commits_unknown", "Commits of unknown outcome at the deadline", m.commits_unknown.clone());
         registry.register("loads", "Sessions read from MongoDB", m.loads.clone());
+        registry.register("cache_hits", "Turns that found their session in the cache", m.cache_hits.clone());
         registry.register("caught_up_entries", "Entries of other writers read after a cached head", m.caught_up.clone());
         registry.register("cached_sessions", "Sessions in the cache", m.cached_sessions.clone());
         registry.register_with_unit("cached", "States in the cache, by estimate", Unit::Bytes, m.cached_bytes.clone());
@@ -140,6 +221,10 @@ impl Metrics {
         registry.register("publish_retries", "Publishes tried again", m.publish_retries.clone());
         registry.register("publish_from_journal", "Times that publishing went on from the journal", m.publish_from_journal.clone());
         registry.register_with_unit("unpublished", "Entries held until published", Unit::Bytes, m.unpublished_bytes.clone());
+        registry.register("unpublished_entries", "Entries that the stream lacks", m.unpublished_entries.clone());
+        registry.register_with_unit("unpublished_age", "Wait of the oldest of them", Unit::Seconds, m.unpublished_age.clone());
+        registry.register("unsnapshotted_entries", "Entries that the session documents lack", m.unsnapshotted_entries.clone());
+        registry.register_with_unit("unsnapshotted_age", "Wait of the oldest of them", Unit::Seconds, m.unsnapshotted_age.clone());
         registry.register("snapshots", "Session documents written", m.snapshots.clone());
         registry.register_with_unit("snapshot", "Time to write a session document", Unit::Seconds, m.snapshot_seconds.clone());
         registry.register_with_unit("snapshot_state", "State written to session documents", Unit::Bytes, m.snapshot_bytes.clone());
@@ -148,6 +233,13 @@ impl Metrics {
         registry.register("state_marks", "States that neared the limit of their size", m.state_marks.clone());
         registry.register("scrubbed", "Stored documents verified", m.scrubbed.clone());
         registry.register("pruned_entries", "Old entries deleted from the journal", m.pruned.clone());
+        // An alert on what has never happened needs a zero to rise from.
+        for reason in ["load", "snapshot", "commit", "scrub", "verify"] {
+            drop(m.frozen.get_or_create(&Reason { reason }));
+        }
+        for percent in crate::rates::WARN_AT {
+            drop(m.state_marks.get_or_create(&Percent { percent }));
+        }
         registry.register("swept", "Sessions taken over from an instance that left", m.swept.clone());
         metrics
     }

@@ -16,7 +16,7 @@ use game_state::Version;
 use protocol::{ConnectionId, subject::STREAM_UPDATES};
 use store::JournalEntry;
 
-use crate::{context::Authority, session::Session};
+use crate::{context::Authority, metrics::Stage, session::Session, stages};
 
 mod message;
 mod outbox;
@@ -30,11 +30,18 @@ const REACH: u64 = 2_048;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A committed entry, with the connection that it came from where that is known.
+/// Where a committed entry came from, as far as the request said.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    pub connection: Option<ConnectionId>,
+    pub received_us: Option<u64>,
+}
+
+/// A committed entry, with where it came from where that is known.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub entry: Arc<JournalEntry>,
-    pub origin: Option<ConnectionId>,
+    pub origin: Option<Origin>,
 }
 
 /// Bytes held over all sessions.
@@ -133,8 +140,12 @@ impl Authority {
     async fn publish_one(&self, session: &Session, outgoing: &Outgoing) -> Result<(), String> {
         let entry = &outgoing.entry;
         let subject = self.bus.subjects().session_updated(&session.id);
-        let (id, headers) = (message::id(entry), message::headers(outgoing));
         let payload = message::payload(entry).map_err(|error| error.to_string())?;
+        let stage = self.metrics.stages.begin_as(Stage::Publish, stages::publish(entry, &subject, payload.len()));
+        let (id, mut headers) = (message::id(entry), message::headers(outgoing));
+        if stage.span.is_recorded() {
+            headers.set_trace_parent(stage.span.context());
+        }
         let timeout = Duration::from_millis(self.config.publish.ack_timeout_ms);
         match tokio::time::timeout(timeout, self.bus.publish_stream(subject, &id, headers, payload)).await {
             Ok(Ok(_)) => {

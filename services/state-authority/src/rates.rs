@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 const WINDOW: Duration = Duration::from_secs(1);
 /// Of the limit of a state: from here on operators are told, once each time that it is passed.
-const WARN_AT: [u64; 2] = [50, 80];
+pub(crate) const WARN_AT: [u64; 2] = [50, 80];
 
 /// The updates of a session in the running second.
 #[derive(Debug, Clone)]

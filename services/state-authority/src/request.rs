@@ -2,7 +2,9 @@
 
 use bus::Headers;
 use protocol::{ConnectionId, ErrorBody, UpdateId, UserId};
-use service_kit::{TraceContext, random_id};
+use service_kit::{Span, TraceContext, random_id};
+
+use crate::publish::Origin;
 
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -15,6 +17,10 @@ pub struct Caller {
     /// How often this request was handed to an authority before.
     pub delivery: u32,
     pub trace: TraceContext,
+    /// Of the work on this request.
+    pub span: Span,
+    /// When the gateway read it, in microseconds since the Unix epoch.
+    pub received_us: Option<u64>,
     /// The id of the entry that a command of this caller becomes.
     pub command_id: UpdateId,
 }
@@ -29,6 +35,7 @@ impl Caller {
 
     /// The platform itself, on nobody's behalf: what the sync-worker asks.
     pub fn platform(headers: &Headers) -> Self {
+        let trace = TraceContext::parse_or_new(headers.trace_parent());
         Self {
             user: platform(),
             name: String::new(),
@@ -36,9 +43,21 @@ impl Caller {
             system: true,
             connection: headers.connection(),
             delivery: headers.delivery(),
-            trace: TraceContext::parse_or_new(headers.trace_parent()).child(),
+            trace,
+            span: Span::none(trace),
+            received_us: headers.received(),
             command_id: headers.update().unwrap_or_else(fresh_id),
         }
+    }
+
+    /// The request runs in this span.
+    #[must_use]
+    pub fn within(self, span: &Span) -> Self {
+        Self { trace: span.context(), span: span.clone(), ..self }
+    }
+
+    pub fn origin(&self) -> Origin {
+        Origin { connection: self.connection.clone(), received_us: self.received_us }
     }
 
     /// Whether the caller may do what the game master may.

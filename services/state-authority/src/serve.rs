@@ -5,17 +5,19 @@ use std::sync::Arc;
 use bus::{BusError, Headers, Request, RequestError};
 use protocol::{
     Ack, ErrorBody, SessionId, heads::HeadsRequest, history::HistoryRequest, state::StateRequest, subject::AUTHORITY_QUEUE, sync::Synced,
+    trace as name,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use service_kit::Span;
 
-use crate::{config::millis, context::Authority, metrics::Answer, request::Caller, updates};
+use crate::{config::millis, context::Authority, metrics::Answer, request::Caller, stages, updates};
 
 /// Answers of up to so many bytes are sent as one message as they are.
 const SMALL: usize = 32 << 10;
 
 /// Every kind of request, by the noun of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Noun {
+pub(crate) enum Noun {
     Update,
     State,
     History,
@@ -28,6 +30,21 @@ enum Noun {
 }
 
 impl Noun {
+    /// The subject without its ids, and the name of the span of working on it.
+    pub(crate) fn template(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Update => ("session.{id}.update", "process session.{id}.update"),
+            Self::State => ("session.{id}.state", "process session.{id}.state"),
+            Self::History => ("session.{id}.history", "process session.{id}.history"),
+            Self::Command => ("session.{id}.command", "process session.{id}.command"),
+            Self::Synced => ("session.{id}.synced", "process session.{id}.synced"),
+            Self::Snapshot => ("session.{id}.snapshot", "process session.{id}.snapshot"),
+            Self::Heads => ("sessions.heads", "process sessions.heads"),
+            Self::CampaignCommand => ("campaign.{id}.command", "process campaign.{id}.command"),
+            Self::CampaignImport => ("campaign.{id}.import", "process campaign.{id}.import"),
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Update => "update",
@@ -106,9 +123,20 @@ impl Authority {
         self.reply::<()>(noun, request, Headers::new(), Err(refusal)).await;
     }
 
-    async fn answer(self: &Arc<Self>, noun: Noun, request: Request) {
+    async fn answer(self: &Arc<Self>, noun: Noun, mut request: Request) {
+        let span = stages::process(noun, &request.message);
+        if span.is_recorded() {
+            // Whoever reads the headers works within this span.
+            request.message.headers.set_trace_parent(span.context());
+        }
+        let session = self.bus.subjects().session_of(&request.message.subject);
+        if noun != Noun::Update
+            && let Some(session) = session
+        {
+            span.note(name::SESSION, || session.to_string());
+        }
         match noun {
-            Noun::Update => self.answer_update(request).await,
+            Noun::Update => self.answer_update(&span, request).await,
             Noun::State => {
                 let answer = self.asked(&request, async |session, caller, body: StateRequest| {
                     self.state(caller, session, body, self.request_deadline()).await
@@ -160,20 +188,22 @@ impl Authority {
         }
     }
 
-    async fn answer_update(self: &Arc<Self>, request: Request) {
+    async fn answer_update(self: &Arc<Self>, span: &Span, request: Request) {
         let arrived = self.clock.instant();
         let deadline = arrived + millis(self.config.commit.deadline_ms);
         let session = self.bus.subjects().session_of(&request.message.subject);
-        let caller = Caller::from_headers(&request.message.headers);
+        let caller = Caller::from_headers(&request.message.headers).map(|caller| caller.within(span));
         let trace_id = caller.as_ref().ok().map(|caller| caller.trace.trace_id());
         let answer = match &caller {
             Ok(caller) => self.update(caller, session.as_ref(), &request.message.payload, deadline).await,
             Err(refusal) => Err(refusal.clone()),
         };
         self.metrics.update_seconds.observe(arrived.elapsed().as_secs_f64());
+        span.note(name::RESULT, || answer.as_ref().err().map_or("success", |refusal| refusal.code.as_str()));
         let mut headers = Headers::new();
         let answer = match answer {
             Ok(mut accepted) => {
+                span.note(name::VERSION, || accepted.new_version.to_string());
                 headers.set_position(&protocol::Position { epoch: accepted.epoch.clone(), version: accepted.new_version });
                 if let Some(hash) = &accepted.new_hash {
                     headers.set_hash(hash);
@@ -182,6 +212,7 @@ impl Authority {
                 Ok(accepted)
             }
             Err(mut refusal) => {
+                span.fail(refusal.details.reason.clone());
                 refusal.trace_id = trace_id;
                 Err(refusal)
             }

@@ -66,6 +66,7 @@ impl Service {
         lifecycle.spawn("scrub", Arc::clone(&authority).scrub());
         lifecycle.spawn("prune", Arc::clone(&authority).prune());
         lifecycle.spawn("snapshots", Arc::clone(&authority).run_snapshots());
+        lifecycle.spawn("backlog", crate::backlog::watch(Arc::clone(&authority)));
         lifecycle.spawn("trim", trim(Arc::clone(&authority)));
         lifecycle.spawn("ping", ping(Arc::clone(&authority), mongo));
         lifecycle.spawn("last-snapshots", last_snapshots(authority));

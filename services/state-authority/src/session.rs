@@ -26,6 +26,9 @@ pub struct Session {
     pub outbox: Outbox,
     touched_ms: AtomicU64,
     bytes: AtomicUsize,
+    /// How many entries the document is behind, and since when in milliseconds since the epoch: for the metrics, without the lock.
+    behind: AtomicU64,
+    behind_since_ms: AtomicU64,
 }
 
 /// What is cached of a session.
@@ -83,7 +86,15 @@ pub type Turn<'a> = MutexGuard<'a, Option<Live>>;
 
 impl Session {
     pub fn new(id: SessionId) -> Arc<Self> {
-        Arc::new(Self { outbox: Outbox::default(), id, slot: Mutex::new(None), touched_ms: AtomicU64::new(0), bytes: AtomicUsize::new(0) })
+        Arc::new(Self {
+            outbox: Outbox::default(),
+            id,
+            slot: Mutex::new(None),
+            touched_ms: AtomicU64::new(0),
+            bytes: AtomicUsize::new(0),
+            behind: AtomicU64::new(0),
+            behind_since_ms: AtomicU64::new(0),
+        })
     }
 
     /// Waits for its turn. At the deadline nothing has happened.
@@ -104,6 +115,20 @@ impl Session {
 
     pub fn touched_ms(&self) -> u64 {
         self.touched_ms.load(Ordering::Relaxed)
+    }
+
+    /// Notes how far the document is behind, and whether it has just fallen behind.
+    pub fn set_behind(&self, entries: u64, just_now_ms: Option<u64>) {
+        self.behind.store(entries, Ordering::Relaxed);
+        if let Some(now_ms) = just_now_ms {
+            self.behind_since_ms.store(now_ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Entries and the time since when.
+    pub fn behind(&self) -> Option<(u64, u64)> {
+        let entries = self.behind.load(Ordering::Relaxed);
+        (entries > 0).then(|| (entries, self.behind_since_ms.load(Ordering::Relaxed)))
     }
 
     /// Notes what the cached state takes in memory; gives what it took before.

@@ -112,10 +112,13 @@ impl Authority {
         let lag = live.lag();
         if lag == 0 {
             live.behind_since = None;
+            session.set_behind(0, None);
             return;
         }
         let now = self.clock.instant();
+        let just_now = live.behind_since.is_none().then(|| self.clock.now_ms());
         let since = *live.behind_since.get_or_insert(now);
+        session.set_behind(lag, just_now);
         if lag >= self.config.snapshot.updates {
             self.schedule.put(session, now);
         } else if since == now {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use game_state::Operations;
 use protocol::{
-    ErrorBody, ErrorCode, Outcome, SessionId,
+    ErrorBody, ErrorCode, Outcome, SessionId, trace as name,
     update::{EntryKind, StateUpdate, UpdateAccepted, UpdateSource},
 };
+use service_kit::TraceContext;
 use store::JournalEntry;
 use tokio::time::Instant;
 
@@ -14,8 +15,8 @@ use crate::{
     append::{Appended, Failure},
     context::Authority,
     decide::{self, Claim, Place},
-    fail_points,
-    metrics::Percent,
+    fail_points, log,
+    metrics::{self, Percent, Stage},
     rates,
     request::Caller,
     session::{Live, Session},
@@ -30,19 +31,31 @@ impl Authority {
         payload: &[u8],
         deadline: Instant,
     ) -> Result<UpdateAccepted, ErrorBody> {
+        let arrived = self.clock.instant();
         let update = read(payload, addressed)?;
         let operations = Operations::parse(update.operations.get(), &self.config.limits)?;
         let claim =
             Claim { id: &update.id, base: update.version, epoch: update.epoch.as_ref(), digest: operations.digest().to_string(), caller };
         let session = self.cache.session(&update.session_id, self.clock.now_ms());
+        caller.span.note(name::SESSION, || update.session_id.to_string());
+        caller.span.note(name::UPDATE, || update.id.to_string());
+        let queue = self.metrics.stages.begin(Stage::Queue, &caller.trace);
         let answer = self
-            .in_turn(&session, deadline, async |live| self.decide_and_commit(&session, live, &claim, &operations, deadline).await)
+            .in_turn(&session, deadline, async |live| {
+                drop(queue);
+                caller.span.note(name::MODE, || live.modes.as_str());
+                let decided = self.decide_and_commit(&session, live, &claim, &operations, deadline).await;
+                self.metrics.updates.get_or_create(&metrics::Update { result: result_of(&decided), mode: live.modes.as_str() }).inc();
+                decided
+            })
             .await;
         if fail_points::is_set(fail_points::AFTER_PUBLISH_BEFORE_REPLY) && answer.is_ok() {
             session.outbox.idle().await;
             fail_points::reach(fail_points::AFTER_PUBLISH_BEFORE_REPLY);
         }
-        answer.map_err(|refusal| of_this_delivery(refusal, caller))
+        let answer = answer.map_err(|refusal| of_this_delivery(refusal, caller));
+        log::update(&update, caller, &answer, arrived.elapsed());
+        answer
     }
 
     async fn decide_and_commit(
@@ -65,7 +78,7 @@ impl Authority {
             let before = live.state.size();
             let decided = decide::exists(&live.id, &live.head)
                 .and_then(|()| decide::admit(&live.head, claim))
-                .and_then(|()| live.state.apply(operations, &self.config.limits).map_err(ErrorBody::from))
+                .and_then(|()| self.apply(live, operations, &claim.caller.trace))
                 .map(|applied| (self.update_entry(live, claim, &applied), applied));
             let (entry, applied) = match decided {
                 Ok(decided) => decided,
@@ -80,7 +93,7 @@ impl Authority {
                 live.state.put_back(applied.undo);
                 return Err(Failure::Refused(refusal));
             }
-            match self.append(session, live, entry, claim.caller.connection.clone(), deadline).await {
+            match self.append(session, live, entry, Some(claim.caller.origin()), deadline).await {
                 Ok(Appended::Committed(entry)) => {
                     self.warn_of_size(live, before);
                     return Ok(decide::accepted(&entry));
@@ -96,6 +109,16 @@ impl Authority {
                 }
             }
         }
+    }
+
+    /// All operations or none, and then the hash of what they give: two stages.
+    fn apply(&self, live: &mut Live, operations: &Operations, trace: &TraceContext) -> Result<game_state::Applied, ErrorBody> {
+        let mut stage = Some(self.metrics.stages.begin(Stage::Apply, trace));
+        let applied = live.state.apply_in_steps(operations, &self.config.limits, || {
+            stage.take();
+            stage = Some(self.metrics.stages.begin(Stage::Hash, trace));
+        });
+        applied.map_err(ErrorBody::from)
     }
 
     /// The base is not the cached head: a re-send, a writer elsewhere, or a mistake. Gives the first result of a re-send;
@@ -139,6 +162,13 @@ impl Authority {
             digest: claim.digest.clone(),
             ..self.entry(live, EntryKind::Update, claim.caller)
         }
+    }
+}
+
+fn result_of(decided: &Result<UpdateAccepted, Failure>) -> &'static str {
+    match decided {
+        Ok(_) => "success",
+        Err(Failure::Refused(refusal) | Failure::Evict(refusal)) => refusal.code.as_str(),
     }
 }
 

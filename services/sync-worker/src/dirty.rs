@@ -12,7 +12,11 @@ use protocol::{
 use store::{EntryKey, SessionDocument, StoreError};
 use tokio::time::Instant;
 
-use crate::{config, sync::Outcome, work::Worker};
+use crate::{
+    config,
+    sync::Outcome,
+    work::{Worker, span_unasked},
+};
 
 /// Sessions written by one step of a shutdown.
 const STEP: u32 = 64;
@@ -92,7 +96,7 @@ impl Worker {
             };
             let syncs = stream::iter(dirty).map(async |session| {
                 let Some(_claim) = self.busy.claim(&session.id) else { return 0 };
-                match self.syncer.sync(&session.id, SyncTrigger::Shutdown).await {
+                match self.syncer.sync(&session.id, SyncTrigger::Shutdown, &span_unasked()).await {
                     Ok(Outcome::Done) => 1,
                     Ok(Outcome::NotDue) => 0,
                     Err(error) => {

@@ -68,6 +68,10 @@ impl SyncMetrics {
             lag: Gauge::default(),
             ending: Gauge::default(),
         };
+        // A rate of what has never happened needs a zero to rise from.
+        for outcome in [Word::Done, Word::NotDue, Word::Retry, Word::Failed] {
+            drop(this.syncs.get_or_create(&Outcome { outcome }));
+        }
         metrics.register(|registry| {
             registry.register("syncs", "Attempts to write a session back, by outcome", this.syncs.clone());
             registry.register("sync_seconds", "Time of an attempt that wrote, in seconds", this.seconds.clone());

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use protocol::sync::SyncTrigger;
 use tokio::time::Instant;
 
-use crate::{config, work::Worker};
+use crate::{
+    config,
+    work::{Worker, span_unasked},
+};
 
 impl Worker {
     /// Looks at MongoDB again and again until shutdown.
@@ -70,8 +73,9 @@ impl Worker {
             let Some(claim) = self.busy.claim(&session.id) else { continue };
             let worker = self.clone();
             self.lifecycle.spawn_brief("sync", async move {
+                let span = span_unasked();
                 tokio::select! {
-                    _ = worker.sync(&session.id, SyncTrigger::SessionEnd, claim) => {}
+                    _ = worker.sync(&session.id, SyncTrigger::SessionEnd, claim, &span) => {}
                     () = worker.lifecycle.hard().cancelled() => {}
                 }
                 drop(slot);

@@ -3,9 +3,10 @@
 use protocol::{
     SessionId, SessionStatus,
     sync::{SyncTrigger, Synced},
+    trace as name,
 };
-use service_kit::Clock;
-use store::{EntitySync, Store, StoreError, SyncMark};
+use service_kit::{Clock, Span, TraceContext, trace};
+use store::{EntitySync, EntryKey, Store, StoreError, SyncMark};
 use tokio::time::Instant;
 
 use crate::{
@@ -87,7 +88,8 @@ enum Look {
 
 impl Syncer {
     /// Writes a session back for whatever reason it was marked. One whose end has begun is ended, whatever the mark says.
-    pub(crate) async fn sync(&self, id: &SessionId, trigger: SyncTrigger) -> Result<Outcome, Failure> {
+    pub(crate) async fn sync(&self, id: &SessionId, trigger: SyncTrigger, span: &Span) -> Result<Outcome, Failure> {
+        span.note(name::SESSION, || id.to_string());
         if trigger != SyncTrigger::SessionEnd {
             match self.store.head(id).await? {
                 None => return Ok(Outcome::NotDue),
@@ -98,7 +100,7 @@ impl Syncer {
                     }
                 }
             }
-            match self.authority.snapshot(id).await {
+            match self.authority.snapshot(id, &span.context()).await {
                 // The document as it is, is better than nothing: what is newer stays due.
                 Err(Refusal::Unavailable(_)) if matches!(trigger, SyncTrigger::Periodic | SyncTrigger::Shutdown) => {}
                 brought_up => drop(brought_up?),
@@ -106,8 +108,8 @@ impl Syncer {
         }
         let mut asked = false;
         for _ in 0..LOOKS {
-            match self.write_back(id, trigger).await? {
-                Look::Ending(synced) => match self.authority.synced(&synced).await {
+            match self.write_back(id, trigger, span).await? {
+                Look::Ending(synced) => match self.authority.synced(&synced, &span.context()).await {
                     Err(Refusal::Moved(_)) => {}
                     told => return Ok(told.map(|_| Outcome::Done)?),
                 },
@@ -117,19 +119,19 @@ impl Syncer {
                 Look::Elsewhere(_) if asked => return Ok(Outcome::NotDue),
                 Look::Elsewhere(_) => {}
             }
-            self.authority.snapshot(id).await?;
+            self.authority.snapshot(id, &span.context()).await?;
             asked = true;
         }
         Err(Failure::Restless)
     }
 
     /// One transaction after the other until all is written. Each is repeated while others are in its way.
-    async fn write_back(&self, id: &SessionId, trigger: SyncTrigger) -> Result<Look, Failure> {
+    async fn write_back(&self, id: &SessionId, trigger: SyncTrigger, span: &Span) -> Result<Look, Failure> {
         let mut conflicts = 0;
         let mut report = Report::default();
         loop {
             self.pace.wait().await;
-            match self.write_back_once(id, trigger, &mut report).await {
+            match self.write_back_once(id, trigger, span, &mut report).await {
                 // Aborted, as two write-backs of one campaign or a snapshot of the session met it: nothing was written.
                 Err(Failure::Store(StoreError::Transient { code: Some(112 | 251), .. })) if conflicts < CONFLICTS => conflicts += 1,
                 Ok(Look::Part) => conflicts = 0,
@@ -138,7 +140,20 @@ impl Syncer {
         }
     }
 
-    async fn write_back_once(&self, id: &SessionId, trigger: SyncTrigger, report: &mut Report) -> Result<Look, Failure> {
+    /// A write-back stands for all the updates since the last one: its span is linked with that of the newest.
+    async fn follow_from(&self, span: &Span, here: &EntitySync) {
+        span.note(name::VERSION, || here.version.to_string());
+        if !span.is_recorded() {
+            return;
+        }
+        let key = EntryKey { session: here.session.clone(), version: here.version };
+        let newest = self.store.entries_by_key(&[key]).await.unwrap_or_default();
+        if let Some(made_in) = newest.first().and_then(|entry| TraceContext::parse(entry.trace.as_deref()?)) {
+            span.link(&made_in);
+        }
+    }
+
+    async fn write_back_once(&self, id: &SessionId, trigger: SyncTrigger, span: &Span, report: &mut Report) -> Result<Look, Failure> {
         let start = Instant::now();
         let Some(mut work) = self.store.begin_write_back(id).await? else { return Ok(Look::NoSession) };
         let document = &work.document;
@@ -168,8 +183,11 @@ impl Syncer {
         let whole = part == plan.changes.len();
         let at = self.clock.now_ms();
         let written = plan.changes.get(..part).unwrap_or_default();
+        self.follow_from(span, &here).await;
+        let transaction = trace::mongodb(&span.context(), "commitTransaction");
         work.write(written, at).await?;
         work.commit().await?;
+        drop(transaction);
         self.pace.charge(part);
         self.metrics.documents.inc_by(part as u64);
         report.add(written, plan.report);

@@ -7,7 +7,7 @@ use protocol::{
     SessionId,
     sync::{SyncRequested, SyncTrigger},
 };
-use service_kit::Lifecycle;
+use service_kit::{Lifecycle, Span, TraceContext, trace};
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
@@ -34,6 +34,19 @@ pub(crate) struct Worker {
     pub(crate) config: Arc<config::Sync>,
 }
 
+/// The work on a mark, in the trace of whoever made it.
+fn span_of(job: &Job) -> Span {
+    let message = &job.message;
+    let parent = message.headers.trace_parent().and_then(TraceContext::parse);
+    let sent = trace::Message { template: "session.{id}.sync", subject: &message.subject, bytes: message.payload.len() };
+    sent.process(parent.as_ref(), "process session.{id}.sync")
+}
+
+/// Work that nobody marked.
+pub(crate) fn span_unasked() -> Span {
+    Span::receive(None, trace::Kind::Internal, "write back")
+}
+
 impl Worker {
     /// Works off the queue until shutdown. What was begun is finished; what was not comes again elsewhere.
     pub(crate) async fn take(self, mut queue: WorkQueue) {
@@ -56,7 +69,7 @@ impl Worker {
     async fn work(&self, job: Job) {
         let verdict = match serde_json::from_slice::<SyncRequested>(&job.message.payload) {
             Ok(work) => match self.busy.claim(&work.session_id) {
-                Some(claim) => self.renewing(&job, self.sync(&work.session_id, work.trigger, claim)).await,
+                Some(claim) => self.renewing(&job, self.sync(&work.session_id, work.trigger, claim, &span_of(&job))).await,
                 None => Some(BUSY_DELAY),
             },
             Err(error) => {
@@ -91,8 +104,8 @@ impl Worker {
     }
 
     /// One attempt, with its account. Gives the time until the next one, if there must be one.
-    pub(crate) async fn sync(&self, session: &SessionId, trigger: SyncTrigger, claim: Claim) -> Option<Duration> {
-        let result = self.syncer.sync(session, trigger).await;
+    pub(crate) async fn sync(&self, session: &SessionId, trigger: SyncTrigger, claim: Claim, span: &Span) -> Option<Duration> {
+        let result = self.syncer.sync(session, trigger, span).await;
         drop(claim);
         let outcome = match &result {
             Ok(Outcome::Done) => Word::Done,
@@ -106,7 +119,10 @@ impl Worker {
                 self.busy.succeeded(session);
                 None
             }
-            Err(failure) => self.failed(session, &failure).await,
+            Err(failure) => {
+                span.fail(if failure.is_transient() { "transient" } else { "failed" });
+                self.failed(session, &failure).await
+            }
         }
     }
 

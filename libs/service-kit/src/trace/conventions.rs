@@ -28,8 +28,8 @@ impl Message<'_> {
     }
 
     /// A message is worked on, below what it says that it was sent in. `name` is `process <template>`.
-    pub fn process(self, parent: &TraceContext, name: &'static str) -> Span {
-        self.describe(Span::start(parent, Kind::Consumer, name), "process", "process")
+    pub fn process(self, parent: Option<&TraceContext>, name: &'static str) -> Span {
+        self.describe(Span::receive(parent, Kind::Consumer, name), "process", "process")
     }
 
     fn describe(self, span: Span, operation: &'static str, kind: &'static str) -> Span {
@@ -43,12 +43,13 @@ impl Message<'_> {
     }
 }
 
-/// A command of MongoDB. `name` is `<operation> <collection>`.
+/// A command of MongoDB. `name` is `<operation> <collection>`, or the operation alone where it concerns several.
 pub fn mongodb(parent: &TraceContext, name: &'static str) -> Span {
     let span = Span::start(parent, Kind::Client, name);
-    if let Some((operation, collection)) = name.split_once(' ') {
-        span.note("db.system.name", || "mongodb");
-        span.note("db.operation.name", || operation);
+    let (operation, collection) = name.split_once(' ').map_or((name, None), |(operation, collection)| (operation, Some(collection)));
+    span.note("db.system.name", || "mongodb");
+    span.note("db.operation.name", || operation);
+    if let Some(collection) = collection {
         span.note("db.collection.name", || collection);
     }
     span

@@ -15,7 +15,8 @@ pub enum Transport {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Incoming {
-    Event(String, Value),
+    /// With the `traceparent` of the frame that it came in, where that has one.
+    Event(String, Value, Option<String>),
     Answer(u64, Value),
     Closed(u16, String),
 }
@@ -51,11 +52,22 @@ impl Wire {
     }
 
     pub(super) async fn send(&mut self, event: &str, id: Option<u64>, data: &Value) -> anyhow::Result<()> {
+        self.send_traced(event, id, data, None).await
+    }
+
+    /// Socket.IO has no place for a trace.
+    pub(super) async fn send_traced(&mut self, event: &str, id: Option<u64>, data: &Value, trace: Option<&str>) -> anyhow::Result<()> {
         let text = match self.transport {
-            Transport::WebSocket => match id {
-                Some(id) => json!({"event": event, "id": id, "data": data}).to_string(),
-                None => json!({"event": event, "data": data}).to_string(),
-            },
+            Transport::WebSocket => {
+                let mut frame = json!({"event": event, "data": data});
+                if let Some(id) = id {
+                    frame["id"] = json!(id);
+                }
+                if let Some(trace) = trace {
+                    frame["trace"] = json!(trace);
+                }
+                frame.to_string()
+            }
             Transport::SocketIo => {
                 let id = id.map(|id| id.to_string()).unwrap_or_default();
                 format!("42{id}{}", json!([event, data]))
@@ -108,7 +120,7 @@ fn read_frame(text: &str) -> anyhow::Result<Incoming> {
     let data = frame["data"].take();
     match frame["event"].as_str().context("a frame without its event")? {
         "ack" => Ok(Incoming::Answer(frame["id"].as_u64().context("an answer without its id")?, data)),
-        event => Ok(Incoming::Event(event.to_owned(), data)),
+        event => Ok(Incoming::Event(event.to_owned(), data, frame["trace"].as_str().map(str::to_owned))),
     }
 }
 
@@ -125,7 +137,7 @@ fn read_packet(text: &str) -> anyhow::Result<Option<Incoming>> {
             other => bail!("not an event: {other}"),
         };
         ensure!(data.len() <= 1, "an event with {} arguments", data.len());
-        return Ok(Some(Incoming::Event(name, data.pop().unwrap_or_default())));
+        return Ok(Some(Incoming::Event(name, data.pop().unwrap_or_default(), None)));
     }
     if let Some(answer) = text.strip_prefix("43") {
         let digits = answer.find('[').context("an answer without arguments")?;

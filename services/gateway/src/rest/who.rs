@@ -25,7 +25,7 @@ impl FromRequestParts<Arc<Gateway>> for Who {
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
         let verified = token.ok_or(TokenRefused::Missing).and_then(|token| gateway.auth.verify(token));
         match verified {
-            Ok(user) => Ok(Self(Caller { identity: user.identity, connection: None, trace })),
+            Ok(user) => Ok(Self(Caller { identity: user.identity, connection: None, trace, received_us: None })),
             Err(refused) => Err(Problem::new(StatusCode::UNAUTHORIZED, refused.into()).traced(trace.trace_id())),
         }
     }
@@ -33,7 +33,7 @@ impl FromRequestParts<Arc<Gateway>> for Who {
 
 fn trace_of(parts: &Parts) -> TraceContext {
     let header = parts.headers.get(protocol::headers::TRACE_PARENT).and_then(|value| value.to_str().ok());
-    header.and_then(TraceContext::parse).map_or_else(|| TraceContext::new(false), |trace| trace.child())
+    TraceContext::parse_or_new(header)
 }
 
 /// The scheme's name has no case.

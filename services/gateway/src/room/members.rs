@@ -97,6 +97,10 @@ impl Members {
         self.list.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
         self.list.iter()
     }

@@ -32,6 +32,8 @@ pub struct Step {
     pub at: u64,
     /// The trace of whoever made it, as a `traceparent`.
     pub trace: Option<Box<str>>,
+    /// When the gateway of whoever made it read it, in microseconds since the Unix epoch. Unknown for what is read later.
+    pub received_us: Option<u64>,
     /// The broadcast as JSON.
     pub payload: Bytes,
 }
@@ -54,6 +56,7 @@ impl Step {
             game_master: broadcast.game_master_id,
             at: broadcast.timestamp,
             trace: headers.trace_parent().map(Into::into),
+            received_us: headers.received(),
             payload: payload.clone(),
         })
     }
@@ -89,6 +92,7 @@ impl Step {
             game_master: entry.game_master_id.clone(),
             at: entry.at,
             trace: None,
+            received_us: None,
             payload: payload.into(),
         })
     }

@@ -9,6 +9,7 @@ use protocol::{
     sync::{SyncRequested, SyncTrigger},
     update::EntryKind,
 };
+use service_kit::trace;
 
 use super::{
     force::is_frozen,
@@ -49,7 +50,7 @@ impl Authority {
             self.close(id).await;
             return self.done_now(id, &head, ended.as_deref().or(Some(&*ending))).await;
         }
-        self.mark_for_sync(id, ending.version).await;
+        self.mark_for_sync(caller, id, ending.version).await;
         let mut head = head;
         while head.status == SessionStatus::Ending && self.clock.instant() + LOOK_EVERY * 2 < deadline {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -65,17 +66,16 @@ impl Authority {
     }
 
     /// Marks work for the sync-worker. Lost, it costs time only: the worker looks for ending sessions by itself.
-    async fn mark_for_sync(&self, id: &SessionId, version: Version) {
+    async fn mark_for_sync(&self, caller: &Caller, id: &SessionId, version: Version) {
         let work = SyncRequested { session_id: id.clone(), trigger: SyncTrigger::SessionEnd };
         let published = match serde_json::to_vec(&work) {
             Ok(payload) => {
                 let message_id = format!("{id}:{version}");
                 let subject = self.bus.subjects().session_sync(id);
-                self.bus
-                    .publish_stream(subject, &message_id, bus::Headers::new(), payload)
-                    .await
-                    .map(drop)
-                    .map_err(|error| error.to_string())
+                let message = trace::Message { template: "session.{id}.sync", subject: &subject, bytes: payload.len() };
+                let span = message.publish(&caller.trace, "send session.{id}.sync");
+                let headers = bus::Headers::new().with(protocol::headers::TRACE_PARENT, span.context().to_string());
+                self.bus.publish_stream(subject, &message_id, headers, payload).await.map(drop).map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };

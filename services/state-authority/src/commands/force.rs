@@ -8,8 +8,8 @@ use service_kit::random_id;
 use store::{JournalEnd, JournalEntry, Remains};
 
 use crate::{
-    commit::Outcome, config::millis, context::Authority, freeze::freeze_after, load::Fault, publish::Outgoing, request::Caller,
-    session::Session, updates,
+    commit::Outcome, config::millis, context::Authority, freeze::freeze_after, load::Fault, metrics::Stage, publish::Outgoing,
+    request::Caller, session::Session, stages, updates,
 };
 
 /// Other writers may take the version so many times.
@@ -75,7 +75,8 @@ impl Authority {
             let entry = Arc::new(entry);
             let encoded = entry.encode();
             let deadline = self.clock.instant() + millis(self.config.commit.deadline_ms);
-            match self.committer.commit(Arc::clone(&entry), encoded, deadline).await? {
+            let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
+            match self.committer.commit(Arc::clone(&entry), encoded, deadline, &commit.span).await? {
                 Outcome::Committed(entry) => {
                     self.publish(session, Outgoing { entry: Arc::clone(&entry), origin: None });
                     return Ok(entry);

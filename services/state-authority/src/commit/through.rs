@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use service_kit::trace;
 use store::{CommitResult, EncodedEntry, JournalEntry, SessionHead};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::{
     load::Fault,
     metrics::Mode,
     session::{Document, Live, Session},
-    snapshot,
+    snapshot, stages,
 };
 
 const THROUGH: Mode = Mode { mode: "through" };
@@ -42,7 +43,9 @@ impl Authority {
             let began = self.clock.instant();
             let document = snapshot::snapshot(&session.id, &head, live.document, &state);
             handed_over = true;
+            let span = trace::mongodb(&stages::of_entry(entry), "insert sessionUpdates");
             let committed = tokio::time::timeout_at(deadline, self.store.commit_with_document(&encoded, &document)).await;
+            drop(span);
             match committed {
                 Err(_) => return Ok(Outcome::Unknown),
                 Ok(Ok(CommitResult::Committed)) => {

@@ -34,6 +34,8 @@ fn caller(user: &str) -> Caller {
         connection: None,
         delivery: 0,
         trace: TraceContext::new(false),
+        span: service_kit::Span::none(TraceContext::new(false)),
+        received_us: None,
         command_id: request::fresh_id(),
     }
 }

@@ -30,8 +30,12 @@ pub(super) fn headers(outgoing: &Outgoing) -> Headers {
     if let Some(hash) = &entry.hash_before {
         headers.set_hash_before(hash);
     }
-    if let Some(connection) = &outgoing.origin {
+    let origin = outgoing.origin.as_ref();
+    if let Some(connection) = origin.and_then(|origin| origin.connection.as_ref()) {
         headers.set_connection(connection);
+    }
+    if let Some(received) = origin.and_then(|origin| origin.received_us) {
+        headers.set_received(received);
     }
     if let Some(trace) = &entry.trace {
         headers.set_trace_parent(trace);

@@ -3,10 +3,11 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use game_state::Version;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{HeldBytes, Outgoing};
 
@@ -27,6 +28,8 @@ struct State {
     /// What was committed here, in order and without a gap.
     held: VecDeque<Outgoing>,
     running: bool,
+    /// When the publisher last got on, or began.
+    moved_at: Option<Instant>,
 }
 
 /// What the publisher does next.
@@ -78,7 +81,10 @@ impl Outbox {
     pub(super) fn begin(&self) -> bool {
         let mut state = self.state();
         let begin = !state.running && state.reached.is_none_or(|reached| reached < state.end);
-        state.running |= begin;
+        if begin {
+            state.running = true;
+            state.moved_at = Some(Instant::now());
+        }
         begin
     }
 
@@ -109,12 +115,14 @@ impl Outbox {
     pub(super) fn reached(&self, version: Version, bytes: &HeldBytes) {
         let mut state = self.state();
         state.reached = Some(version);
+        state.moved_at = Some(Instant::now());
         state.forget_held(version, bytes);
     }
 
     pub(super) fn published(&self, version: Version, bytes: &HeldBytes) {
         let mut state = self.state();
         state.reached = state.reached.max(Some(version));
+        state.moved_at = Some(Instant::now());
         state.forget_held(version, bytes);
     }
 
@@ -123,6 +131,16 @@ impl Outbox {
         let mut state = self.state();
         let before_held = state.held.front().and_then(|held| Version::new(held.entry.version.get().saturating_sub(1)));
         state.reached = Some(before_held.unwrap_or(state.end));
+    }
+
+    /// How many entries wait, and for how long the first of them has been next. Before the stream was asked, at least one.
+    pub(crate) fn backlog(&self) -> (u64, Duration) {
+        let state = self.state();
+        if !state.running {
+            return (0, Duration::ZERO);
+        }
+        let entries = state.reached.map_or(1, |reached| state.end.get().saturating_sub(reached.get()));
+        (entries, state.moved_at.map_or(Duration::ZERO, |moved_at| moved_at.elapsed()))
     }
 
     /// Nothing waits to be published.

@@ -32,6 +32,7 @@ fn step(epoch: &str, number: u64) -> Step {
         game_master: None,
         at: number,
         trace: None,
+        received_us: None,
         payload: bytes::Bytes::from_static(b"{}"),
     }
 }
