@@ -150,6 +150,13 @@ impl GatewayMetrics {
             read_gates: Counter::default(),
             presence_dropped: Counter::default(),
         };
+        // A rate of what has never happened needs a zero to rise from.
+        for source in [FillSource::stream, FillSource::journal, FillSource::refresh] {
+            drop(inner.fills.get_or_create(&SourceLabel { source }));
+        }
+        for tier in [Tier::notModified, Tier::ring, Tier::stream, Tier::journal, Tier::full] {
+            drop(inner.catchups.get_or_create(&TierLabel { tier }));
+        }
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("gateway");
             registry.register("connections", "Open connections", inner.connections.clone());

@@ -237,6 +237,9 @@ impl Metrics {
         for reason in ["load", "snapshot", "commit", "scrub", "verify"] {
             drop(m.frozen.get_or_create(&Reason { reason }));
         }
+        for reason in ["unknown", "refused", "duplicate", "write-error"] {
+            drop(m.settled.get_or_create(&Reason { reason }));
+        }
         for percent in crate::rates::WARN_AT {
             drop(m.state_marks.get_or_create(&Percent { percent }));
         }

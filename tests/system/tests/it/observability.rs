@@ -21,7 +21,7 @@ async fn every_metric_that_dashboards_and_alerts_name_is_exported() {
     let collector = Collector::start().await.unwrap();
     let options = PlatformOptions { authorities: 1, environment: collector.environment(), ..PlatformOptions::default() };
     let table = Table::set(options).await.unwrap();
-    play(&table).await;
+    play(&table).await.unwrap();
     let exported = exported(&table.platform).await.unwrap();
     let mut missing = BTreeSet::new();
     for (file, expressions) in expressions().unwrap() {
@@ -88,24 +88,25 @@ fn every_rule_parses() {
 }
 
 /// An update, a refusal, and the end of the session: every stage is passed once.
-async fn play(table: &Table) {
+async fn play(table: &Table) -> anyhow::Result<()> {
     let session = table.session.as_str();
-    let gm = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token(GM)).await.unwrap();
-    let player = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token("ann")).await.unwrap();
-    gm.join(session).await.unwrap();
-    player.join(session).await.unwrap();
-    player.full_state(session).await.unwrap();
+    let gm = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token(GM)).await?;
+    let player = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token("ann")).await?;
+    gm.join(session).await?;
+    player.join(session).await?;
+    player.full_state(session).await?;
     let operations = json!([{"path": "pluginData.round", "operation": "set", "value": 1}]);
-    client::accepted(gm.update(session, "u1", 0, operations.clone()).await.unwrap()).unwrap();
-    player.wait_for("gameState:updated", PATIENCE, |data| data["newVersion"] == "1").await.unwrap();
-    let refused = gm.update(session, "u2", 0, operations).await.unwrap();
-    assert_eq!(refused["error"]["code"], "VERSION_CONFLICT");
+    client::accepted(gm.update(session, "u1", 0, operations.clone()).await?)?;
+    player.wait_for("gameState:updated", PATIENCE, |data| data["newVersion"] == "1").await?;
+    let refused = gm.update(session, "u2", 0, operations).await?;
+    ensure!(refused["error"]["code"] == "VERSION_CONFLICT", "{refused}");
     // Another connection is behind, and is brought up to date.
-    let late = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token("ben")).await.unwrap();
-    late.join(session).await.unwrap();
+    let late = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token("ben")).await?;
+    late.join(session).await?;
     let held = json!({"sessionId": session, "version": "0", "hash": null});
-    client::accepted(late.request("gameState:requestFull", held).await.unwrap()).unwrap();
-    client::accepted(gm.request("gameSession:end", json!(session)).await.unwrap()).unwrap();
+    client::accepted(late.request("gameState:requestFull", held).await?)?;
+    client::accepted(gm.request("gameSession:end", json!(session)).await?)?;
+    Ok(())
 }
 
 /// The labels of every sample, by its name.

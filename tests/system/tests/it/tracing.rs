@@ -9,10 +9,10 @@ use crate::table::{GM, Table};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn table(collector: &Collector, sampler: &[(&str, &str)]) -> Table {
+async fn table(collector: &Collector, sampler: &[(&str, &str)]) -> anyhow::Result<Table> {
     let mut environment = collector.environment();
     environment.extend(sampler.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    Table::set(PlatformOptions { gateways: 2, authorities: 1, environment, ..PlatformOptions::default() }).await.unwrap()
+    Table::set(PlatformOptions { gateways: 2, authorities: 1, environment, ..PlatformOptions::default() }).await
 }
 
 /// Traces that begin in the platform itself, as those of the table being set, are left out.
@@ -64,7 +64,7 @@ const OF_AN_UPDATE: [&str; 11] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn one_update_is_one_trace_through_every_process_and_its_write_back_is_linked_with_it() {
     let collector = Collector::start().await.unwrap();
-    let table = table(&collector, &BY_PARENT).await;
+    let table = table(&collector, &BY_PARENT).await.unwrap();
     let session = table.session.as_str();
     let (first, second) = (table.platform.gateways[0].url(), table.platform.gateways[1].url());
     let gm = Client::connect(Transport::WebSocket, &first, &table.token(GM)).await.unwrap();
@@ -156,7 +156,7 @@ async fn one_update_is_one_trace_through_every_process_and_its_write_back_is_lin
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_is_not_sampled_exports_nothing() {
     let collector = Collector::start().await.unwrap();
-    let table = table(&collector, &BY_PARENT).await;
+    let table = table(&collector, &BY_PARENT).await.unwrap();
     let gm = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token(GM)).await.unwrap();
     gm.join(&table.session).await.unwrap();
     let trace = "33f92f3577b34da6a3ce929d0e0e4736";
