@@ -1,15 +1,26 @@
 //! Who is asking. A verified token yields the [`Identity`]; nothing else in the gateway makes one.
 //!
 //! Everything about a token is fixed by configuration and nothing by the token itself: one algorithm, one issuer, one audience,
-//! and the claims that must be there. A token or a part of it never enters a log, an error message or a span.
+//! and the claims that must be there. Of the token only the name of its key is read, to find that key among ours. A token or a
+//! part of it never enters a log, an error message or a span.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use std::sync::Arc;
+
+use jsonwebtoken::{Validation, decode, decode_header};
 use protocol::{ErrorBody, Identity, UserId, identity};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
-pub use config::{AuthConfig, WeakSecret};
+use self::keys::Keys;
+pub use self::{
+    config::{Algorithm, AuthConfig},
+    keys::BadKeys,
+};
 
 mod config;
+mod cookie;
+mod keys;
+pub mod refresh;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +50,10 @@ pub enum TokenRefused {
     Expired,
     #[error("the token is not valid")]
     Invalid,
+    #[error("the token is signed with a key that is not known here")]
+    UnknownKey,
+    #[error("the issuer's keys cannot be read now, try again")]
+    NoKeys,
 }
 
 impl TokenRefused {
@@ -47,14 +62,18 @@ impl TokenRefused {
             Self::Missing => "TOKEN_MISSING",
             Self::TooLong => "TOKEN_TOO_LONG",
             Self::Expired => "TOKEN_EXPIRED",
-            Self::Invalid => "TOKEN_INVALID",
+            Self::Invalid | Self::UnknownKey => "TOKEN_INVALID",
+            Self::NoKeys => "KEYS_UNAVAILABLE",
         }
     }
 }
 
 impl From<TokenRefused> for ErrorBody {
     fn from(refused: TokenRefused) -> Self {
-        Self::permission(refused.reason(), refused.to_string())
+        match refused {
+            TokenRefused::NoKeys => Self::unavailable(refused.reason(), refused.to_string()),
+            _ => Self::permission(refused.reason(), refused.to_string()),
+        }
     }
 }
 
@@ -69,29 +88,51 @@ struct Claims {
     scope: Option<String>,
 }
 
-/// Verifies tokens as configured.
+/// Verifies tokens as configured. Cheap to clone.
+#[derive(Clone)]
 pub struct Authenticator {
-    key: DecodingKey,
-    validation: Validation,
+    keys: Arc<Keys>,
+    validation: Arc<Validation>,
 }
 
 impl Authenticator {
     /// # Errors
-    /// When the secret is missing, short or well known.
-    pub fn new(config: &AuthConfig) -> Result<Self, WeakSecret> {
-        let secret = config.secret()?;
-        let mut validation = Validation::new(Algorithm::HS256);
+    /// When a secret is missing, short or well known, or a key cannot be read.
+    pub fn new(config: &AuthConfig) -> Result<Self, BadKeys> {
+        let mut validation = Validation::new(config.algorithm.into());
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.set_issuer(&[&config.issuer]);
         validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-        Ok(Self { key: DecodingKey::from_secret(secret.as_bytes()), validation })
+        Ok(Self { keys: Arc::new(Keys::new(config)?), validation: Arc::new(validation) })
+    }
+
+    /// Whether there are keys to verify with.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn check(&self) -> Result<(), String> {
+        self.keys.check()
+    }
+
+    /// Keeps the published keys fresh, until shutdown.
+    pub async fn keep_keys(self, shutdown: CancellationToken) {
+        self.keys.keep(shutdown).await;
     }
 
     /// # Errors
     /// When the token is not one of ours, or not any more.
-    pub fn verify(&self, token: &str) -> Result<Authenticated, TokenRefused> {
+    pub async fn authenticate(&self, token: &str) -> Result<Authenticated, TokenRefused> {
+        match self.verify(token) {
+            // The issuer may have begun to sign with a new key.
+            Err(TokenRefused::UnknownKey) if self.keys.fetch_for_unknown().await => self.verify(token),
+            verified => verified,
+        }
+    }
+
+    /// With the keys that are here.
+    fn verify(&self, token: &str) -> Result<Authenticated, TokenRefused> {
         if token.is_empty() {
             return Err(TokenRefused::Missing);
         }
@@ -103,12 +144,22 @@ impl Authenticator {
         if header.crit.is_some() {
             return Err(TokenRefused::Invalid);
         }
-        let claims = decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| match error.kind() {
+        // Whose algorithm is not ours is not worth a question for new keys.
+        if !self.validation.algorithms.contains(&header.alg) {
+            return Err(TokenRefused::Invalid);
+        }
+        let candidates = self.keys.of(header.kid.as_deref())?;
+        let mut verified = Err(TokenRefused::Invalid);
+        for key in candidates {
+            verified = decode::<Claims>(token, &key, &self.validation).map_err(|error| match error.kind() {
                 jsonwebtoken::errors::ErrorKind::ExpiredSignature => TokenRefused::Expired,
                 _ => TokenRefused::Invalid,
-            })?
-            .claims;
+            });
+            if verified.as_ref().err() != Some(&TokenRefused::Invalid) {
+                break;
+            }
+        }
+        let claims = verified?.claims;
         let user: UserId = claims.sub.parse().map_err(|_| TokenRefused::Invalid)?;
         let has_scope = |wanted| claims.scope.as_deref().is_some_and(|scopes| scopes.split(' ').any(|scope| scope == wanted));
         let identity = Identity {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,8 +34,8 @@ const SLOW_AGAIN: Duration = Duration::from_secs(30);
 
 pub struct Client {
     pub identity: Identity,
-    /// When the token runs out, in milliseconds since the epoch.
-    pub expires_at: u64,
+    /// When the token runs out, in milliseconds since the epoch; later after each refresh.
+    expires_at: AtomicU64,
     pub(crate) lanes: Lanes,
     pub(crate) opened: Instant,
     metrics: GatewayMetrics,
@@ -50,7 +53,16 @@ struct Sessions {
 impl Client {
     pub fn new(authenticated: Authenticated, events_per_second: u32, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
-        Self { identity, expires_at, lanes: Lanes::new(events_per_second), opened: Instant::now(), metrics, sessions: Mutex::default() }
+        let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(events_per_second));
+        Self { identity, expires_at, lanes, opened: Instant::now(), metrics, sessions: Mutex::default() }
+    }
+
+    pub fn expires_at(&self) -> u64 {
+        self.expires_at.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_expires_at(&self, at: u64) {
+        self.expires_at.store(at, Ordering::Relaxed);
     }
 
     /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.

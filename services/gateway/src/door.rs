@@ -1,7 +1,7 @@
 //! What the edge asks of the gateway: who may connect, and where each event goes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -14,27 +14,58 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    auth::{AuthConfig, TokenRefused},
     client::{Client, Conn},
     edge::{CloseCode, Closed, Credentials, Handler, Incoming, Refusal},
     events,
     service::Gateway,
 };
 
-/// A client gets so long after its token has ended to come back with a fresh one.
-const GRACE_MS: u64 = 25_000;
 /// What is in flight when the gateway drains gets so long.
 const FINISH: Duration = Duration::from_secs(5);
 
+#[derive(Default)]
+struct Expiries {
+    by_time: BTreeMap<(u64, ConnectionId), Weak<Conn>>,
+    /// Where each connection stands among them.
+    times: HashMap<ConnectionId, u64>,
+}
+
+impl Expiries {
+    fn insert(&mut self, conn: &Arc<Conn>) {
+        let at = conn.client().expires_at();
+        self.times.insert(conn.id().clone(), at);
+        self.by_time.insert((at, conn.id().clone()), Arc::downgrade(conn));
+    }
+
+    fn remove(&mut self, id: &ConnectionId) {
+        if let Some(at) = self.times.remove(id) {
+            self.by_time.remove(&(at, id.clone()));
+        }
+    }
+
+    /// The next whose token has ended before `by`.
+    fn next(&mut self, by: u64) -> Option<Weak<Conn>> {
+        let first = self.by_time.first_entry().filter(|first| first.key().0 <= by)?;
+        let ((_, id), conn) = first.remove_entry();
+        self.times.remove(&id);
+        Some(conn)
+    }
+}
+
 pub struct Door {
     gateway: Arc<Gateway>,
+    auth: AuthConfig,
+    /// A client gets so long after its token has ended to send a fresh one.
+    grace_ms: u64,
     draining: AtomicBool,
-    /// By when its token ends, in milliseconds since the epoch.
-    expiries: Mutex<BTreeMap<(u64, ConnectionId), Weak<Conn>>>,
+    /// By when its token ends, in milliseconds since the epoch, as it was when the connection was last looked at.
+    expiries: Mutex<Expiries>,
 }
 
 impl Door {
-    pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, draining: AtomicBool::new(false), expiries: Mutex::default() }
+    pub fn new(gateway: Arc<Gateway>, auth: AuthConfig) -> Self {
+        Self { gateway, grace_ms: auth.grace_ms, auth, draining: AtomicBool::new(false), expiries: Mutex::default() }
     }
 
     /// Takes no new events and waits until those taken are answered.
@@ -53,19 +84,21 @@ impl Door {
     /// Closes connections whose tokens have ended, until shutdown.
     pub async fn close_expired(&self, shutdown: CancellationToken) {
         while timeout(Duration::from_secs(1), shutdown.cancelled()).await.is_err() {
-            let now = self.gateway.clock.now_ms();
+            let by = self.gateway.clock.now_ms().saturating_sub(self.grace_ms);
             let mut expiries = self.expiries();
-            while let Some(first) = expiries.first_entry()
-                && first.key().0.saturating_add(GRACE_MS) <= now
-            {
-                if let Some(conn) = first.remove().upgrade() {
+            while let Some(conn) = expiries.next(by) {
+                let Some(conn) = conn.upgrade() else { continue };
+                if conn.client().expires_at() > by {
+                    // It has sent a fresh token meanwhile.
+                    expiries.insert(&conn);
+                } else {
                     conn.close(CloseCode::TokenExpired);
                 }
             }
         }
     }
 
-    fn expiries(&self) -> MutexGuard<'_, BTreeMap<(u64, ConnectionId), Weak<Conn>>> {
+    fn expiries(&self) -> MutexGuard<'_, Expiries> {
         // The map is consistent between any two statements, so a panic elsewhere does not spoil it.
         self.expiries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,9 +108,14 @@ impl Handler for Door {
     type Client = Client;
 
     async fn authenticate(&self, credentials: Credentials) -> Result<Client, Refusal> {
-        let token = credentials.token.as_deref().unwrap_or_default();
+        let Credentials { token, cookie, origin, .. } = &credentials;
+        let token = token.as_deref().filter(|token| !token.is_empty());
+        let token = token.or_else(|| self.auth.token_in_cookie(cookie.as_deref(), origin.as_deref())).unwrap_or_default();
         let refused = |code, error| Refusal { code, error: Box::new(error) };
-        let authenticated = self.gateway.auth.verify(token).map_err(|error| refused(CloseCode::Unauthorized, error.into()))?;
+        let authenticated = self.gateway.auth.authenticate(token).await.map_err(|error| {
+            let code = if error == TokenRefused::NoKeys { CloseCode::Internal } else { CloseCode::Unauthorized };
+            refused(code, error.into())
+        })?;
         let limits = &self.gateway.settings.limits;
         let limit = limits.connections_per_user;
         let count = self.gateway.users.count(&authenticated.identity.user);
@@ -90,8 +128,7 @@ impl Handler for Door {
 
     fn opened(&self, connection: &Arc<Conn>) {
         self.gateway.users.opened(&self.gateway, connection);
-        let key = (connection.client().expires_at, connection.id().clone());
-        self.expiries().insert(key, Arc::downgrade(connection));
+        self.expiries().insert(connection);
         self.gateway.metrics.connections.inc();
     }
 
@@ -108,7 +145,7 @@ impl Handler for Door {
             lasted_ms = client.opened.elapsed().as_millis() as u64, "connection",
         );
         self.gateway.users.closed(connection);
-        self.expiries().remove(&(connection.client().expires_at, connection.id().clone()));
+        self.expiries().remove(connection.id());
         self.gateway.metrics.connections.dec();
         let (rooms, id) = (connection.client().close(), connection.id().clone());
         if !rooms.is_empty() {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::Access,
+    auth::refresh,
     chat,
     client::{Conn, Reply},
     edge::Incoming,
@@ -31,13 +32,14 @@ pub struct Event {
 }
 
 #[rustfmt::skip]
-static EVENTS: [Event; 24] = [
+static EVENTS: [Event; 25] = [
     Event { name: name::STATE_UPDATE,        session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rated: false },
     Event { name: name::STATE_REQUEST_FULL,  session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rated: true },
     Event { name: name::SESSION_JOIN,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rated: true },
     Event { name: name::SESSION_LEAVE,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rated: true },
     Event { name: name::SESSION_END,         session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rated: true },
     Event { name: name::GM_SESSION_CONTROL,  session_of: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rated: true },
+    Event { name: name::AUTH_REFRESH,        session_of: refresh::lane_of,    handle: |gateway, job| Box::pin(refresh::refresh(gateway, job)),         rated: true },
     Event { name: name::HEARTBEAT_PONG,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::pong(gateway, job)),            rated: true },
     Event { name: name::CHAT,                session_of: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rated: true },
     Event { name: name::ROLL,                session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },

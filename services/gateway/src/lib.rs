@@ -24,6 +24,7 @@ pub mod joins;
 pub mod lanes;
 pub mod metrics;
 pub mod notices;
+pub mod outbound;
 pub mod presence;
 pub mod relay;
 pub mod rest;

@@ -46,7 +46,7 @@ impl Gateway {
 
 /// Binds, connects, builds and starts everything.
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
-    let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid("auth.hs256_secret", error))?;
+    let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid(error.key, error))?;
     let instance: InstanceId = service.instance.parse().map_err(|error| ConfigError::invalid("instance.id", error))?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| ConfigError::invalid("http.listen", format!("{listen}: {error}")))?;
@@ -78,6 +78,9 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     });
 
     let soft = lifecycle.soft();
+    let keys = gateway.auth.clone();
+    service.health.check("keys", move || keys.check());
+    lifecycle.spawn("keys", gateway.auth.clone().keep_keys(soft.clone()));
     let closed = CancellationToken::new();
     lifecycle.spawn("presence", keeper.run(soft.clone(), closed.clone()));
     lifecycle.spawn("instances", instances.watch(bus.kv(BUCKET_INSTANCES), soft.clone()));
@@ -91,7 +94,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     edge.message_bytes = gateway.settings.limits.frame_bytes;
     let router = rest::router(&gateway, &auth_config.allowed_origins, service.health.clone());
     let (soft, grace) = (soft.clone(), Duration::from_millis(gateway.settings.http.drain_grace_ms));
-    let door = Arc::new(Door::new(Arc::clone(&gateway)));
+    let door = Arc::new(Door::new(Arc::clone(&gateway), auth_config));
     let close = CancellationToken::new();
     let (expiring, stop) = (Arc::clone(&door), lifecycle.soft().clone());
     lifecycle.spawn("expiry", async move { expiring.close_expired(stop).await });

@@ -72,7 +72,7 @@ fn an_absent_name_is_the_id() {
 #[test]
 fn forged_tokens_are_refused() {
     let auth = authenticator();
-    let mut hs512 = Header::new(Algorithm::HS512);
+    let mut hs512 = Header::new(jsonwebtoken::Algorithm::HS512);
     let mut critical = Header { crit: Some(vec!["b64".into()]), ..Header::default() };
     critical.typ = None;
     hs512.typ = None;
@@ -114,10 +114,102 @@ fn expiry_and_start_allow_thirty_seconds_of_clock_difference() {
 
 #[test]
 fn weak_secrets_are_refused() {
-    let refused = |secret: &str| Authenticator::new(&AuthConfig { hs256_secret: Secret::new(secret), ..config() }).err();
-    assert!(matches!(refused(""), Some(WeakSecret::Missing)));
-    assert!(matches!(refused("short"), Some(WeakSecret::Short(5))));
-    assert!(matches!(refused("changeme-changeme-changeme-changeme"), Some(WeakSecret::Guessable)));
-    assert!(matches!(refused("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), Some(WeakSecret::Guessable)));
+    let refused = |secret: &str| Authenticator::new(&AuthConfig { hs256_secret: Secret::new(secret), ..config() }).err().unwrap();
+    for (secret, says) in [
+        ("", "must be set"),
+        ("short", "it has 5"),
+        ("changeme-changeme-changeme-changeme", "well-known"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "repeated"),
+    ] {
+        let bad = refused(secret);
+        assert_eq!(bad.key, "auth.hs256_secret");
+        assert!(bad.problem.contains(says), "{bad}");
+    }
     assert!(!format!("{:?}", config()).contains(SECRET));
+    let previous = AuthConfig { hs256_previous_secret: Secret::new("short"), ..config() };
+    assert_eq!(Authenticator::new(&previous).err().unwrap().key, "auth.hs256_previous_secret");
+}
+
+#[test]
+fn the_secret_before_is_good_as_long_as_it_is_configured() {
+    let old = "z1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6";
+    let both = Authenticator::new(&AuthConfig { hs256_previous_secret: Secret::new(old), ..config() }).unwrap();
+    for secret in [SECRET, old] {
+        assert!(both.verify(&signed(&Header::default(), &claims(), secret)).is_ok());
+    }
+    assert_eq!(both.verify(&signed(&Header::default(), &with(json!({"exp": now() - 40})), old)), Err(TokenRefused::Expired));
+    assert_eq!(authenticator().verify(&signed(&Header::default(), &claims(), old)), Err(TokenRefused::Invalid));
+}
+
+/// A pair of keys for one algorithm.
+struct Pair {
+    algorithm: Algorithm,
+    public: String,
+    signing: EncodingKey,
+}
+
+impl Pair {
+    fn new(algorithm: Algorithm) -> Self {
+        let pair = match algorithm {
+            Algorithm::Rs256 => rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048),
+            Algorithm::Es256 => rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+            _ => rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519),
+        };
+        let pair = pair.unwrap();
+        let private = pair.serialize_pem();
+        let signing = match algorithm {
+            Algorithm::Rs256 => EncodingKey::from_rsa_pem(private.as_bytes()),
+            Algorithm::Es256 => EncodingKey::from_ec_pem(private.as_bytes()),
+            _ => EncodingKey::from_ed_pem(private.as_bytes()),
+        };
+        Self { algorithm, public: pair.public_key_pem(), signing: signing.unwrap() }
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        encode(&Header::new(self.algorithm.into()), claims, &self.signing).unwrap()
+    }
+
+    fn config(&self) -> AuthConfig {
+        AuthConfig { algorithm: self.algorithm, public_key: self.public.clone(), hs256_secret: Secret::default(), ..config() }
+    }
+}
+
+#[test]
+fn each_algorithm_takes_its_own_tokens_and_none_of_the_others() {
+    let pairs = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa].map(Pair::new);
+    for pair in &pairs {
+        let auth = Authenticator::new(&pair.config()).unwrap();
+        assert_eq!(auth.verify(&pair.sign(&claims())).unwrap().identity.name, "Ada", "{:?}", pair.algorithm);
+        assert_eq!(auth.verify(&pair.sign(&with(json!({"exp": now() - 40})))), Err(TokenRefused::Expired));
+        assert_eq!(auth.verify(&pair.sign(&with(json!({"aud": "other"})))), Err(TokenRefused::Invalid));
+        for other in &pairs {
+            if other.algorithm != pair.algorithm {
+                assert_eq!(
+                    auth.verify(&other.sign(&claims())),
+                    Err(TokenRefused::Invalid),
+                    "{:?} for {:?}",
+                    other.algorithm,
+                    pair.algorithm
+                );
+            }
+        }
+        // The public key is known to everyone: a token that is signed with it, as if it were a secret, is a forgery.
+        for text in [pair.public.clone(), pair.public.trim().to_owned()] {
+            assert_eq!(auth.verify(&signed(&Header::default(), &claims(), &text)), Err(TokenRefused::Invalid));
+        }
+        assert_eq!(authenticator().verify(&pair.sign(&claims())), Err(TokenRefused::Invalid));
+    }
+}
+
+#[test]
+fn keys_that_do_not_fit_the_algorithm_end_the_start() {
+    let pair = Pair::new(Algorithm::Es256);
+    let bad = |config: AuthConfig| Authenticator::new(&config).err().map(|bad| bad.key);
+    assert_eq!(bad(AuthConfig { algorithm: Algorithm::Rs256, ..pair.config() }), Some("auth.public_key"));
+    assert_eq!(bad(AuthConfig { public_key: "nonsense".into(), ..pair.config() }), Some("auth.public_key"));
+    assert_eq!(bad(AuthConfig { public_key: String::new(), ..pair.config() }), Some("auth.public_key"));
+    assert_eq!(bad(AuthConfig { hs256_secret: Secret::new(SECRET), ..pair.config() }), Some("auth.hs256_secret"));
+    assert_eq!(bad(AuthConfig { public_key: pair.public.clone(), ..config() }), Some("auth.algorithm"));
+    assert_eq!(bad(AuthConfig { jwks_url: "https://id.example/keys".into(), ..pair.config() }), Some("auth.jwks_url"));
+    assert_eq!(bad(AuthConfig { public_key: String::new(), jwks_url: "id.example".into(), ..pair.config() }), Some("auth.jwks_url"));
 }

@@ -23,9 +23,15 @@ impl FromRequestParts<Arc<Gateway>> for Who {
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let trace = trace_of(parts);
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-        let verified = token.ok_or(TokenRefused::Missing).and_then(|token| gateway.auth.verify(token));
+        let verified = match token {
+            Some(token) => gateway.auth.authenticate(token).await,
+            None => Err(TokenRefused::Missing),
+        };
         match verified {
             Ok(user) => Ok(Self(Caller { identity: user.identity, connection: None, trace, received_us: None })),
+            Err(refused @ TokenRefused::NoKeys) => {
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, refused.into()).traced(trace.trace_id()))
+            }
             Err(refused) => Err(Problem::new(StatusCode::UNAUTHORIZED, refused.into()).traced(trace.trace_id())),
         }
     }

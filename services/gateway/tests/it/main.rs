@@ -11,3 +11,4 @@ mod presence;
 mod process;
 mod sessions;
 mod stage;
+mod tokens;
