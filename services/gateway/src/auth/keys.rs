@@ -66,10 +66,12 @@ impl Keys {
     pub(super) fn new(config: &AuthConfig) -> Result<Self, BadKeys> {
         let bad = |key, problem: &str| Err(BadKeys { key, problem: problem.into() });
         let symmetric = config.algorithm == Algorithm::Hs256;
-        if symmetric && !(config.public_key.is_empty() && config.jwks_url.is_empty()) {
+        let has_public = !config.public_key.is_empty() || !config.jwks_url.is_empty();
+        let has_secret = !config.hs256_secret.is_empty() || !config.hs256_previous_secret.is_empty();
+        if symmetric && has_public {
             return bad("auth.algorithm", "hs256 is verified with auth.hs256_secret alone: name the algorithm of the public keys");
         }
-        if !symmetric && !(config.hs256_secret.is_empty() && config.hs256_previous_secret.is_empty()) {
+        if !symmetric && has_secret {
             return bad("auth.hs256_secret", "is for hs256 alone, and another auth.algorithm is configured");
         }
         let (mut held, mut published) = (Vec::new(), None);

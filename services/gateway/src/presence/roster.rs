@@ -198,7 +198,7 @@ impl Roster {
             .gateways
             .keys()
             .take_while(|gateway| **gateway < self.me)
-            .filter(|gateway| self.is_heard(gateway, now) && !self.gateways.get(*gateway).is_some_and(|heard| heard.draining));
+            .filter(|gateway| self.is_heard(gateway, now) && self.gateways.get(*gateway).is_none_or(|heard| !heard.draining));
         let patience = self.timeout + TURN * u32::try_from(before.count().min(60)).unwrap_or(60);
         let silent = |heard: &Heard| now.duration_since(heard.at);
         let gone: Vec<_> = self
