@@ -1,4 +1,5 @@
 export * from "./core/index.ts";
+export { SessionCommands, type Commanded, type SessionCommandsOptions } from "./connection/commands.ts";
 export { Connection, NoAnswer, type ConnectionEvents, type ConnectionOptions, type ConnectionState } from "./connection/connection.ts";
 export { socketIoTransport, type Io, type SocketIoOptions, type SocketIoSocket } from "./connection/socket-io.ts";
 export { webSocketTransport, type Channel, type Transport, type TransportListener } from "./connection/transport.ts";

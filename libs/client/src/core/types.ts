@@ -159,6 +159,14 @@ export interface SessionMember {
   name?: string;
 }
 
+/** Somebody who is connected to a session. */
+export interface PresentUser {
+  userId: string;
+  userName: string;
+  isGM: boolean;
+  since: number;
+}
+
 /** The session as a join answers it. The state is not in it. */
 export interface SessionSummary {
   id: string;

@@ -90,6 +90,9 @@ export const useGameStateStore = defineStore("gameState", () => {
     joined.on("session", (session) => {
       noteSession(session);
     });
+    joined.on("present", (present) => {
+      metadata.present = present;
+    });
     joined.on("replaced", () => {
       show(joined);
     });
@@ -191,6 +194,7 @@ export const useGameStateStore = defineStore("gameState", () => {
     updateQueue.value = [];
     state.value = "offline";
     metadata.session = null;
+    metadata.present = [];
   }
 
   function keepLater(): void {

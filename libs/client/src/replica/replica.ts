@@ -6,6 +6,7 @@ import type {
   Ack,
   ErrorBody,
   FullState,
+  PresentUser,
   ServerGameState,
   SessionStatus,
   SessionSummary,
@@ -165,7 +166,7 @@ export class Replica {
 
   private async join(round: number): Promise<void> {
     this.setState({ name: "joining" });
-    const answer = await this.ask<{ session: SessionSummary; limits?: Partial<Limits> & { frameBytes?: number } }>(round, "gameSession:join", this.position());
+    const answer = await this.ask<{ session: SessionSummary; present?: readonly PresentUser[]; limits?: Partial<Limits> & { frameBytes?: number } }>(round, "gameSession:join", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
       this.retryOrRefuse(answer.error, () => void this.join(round));
@@ -174,6 +175,7 @@ export class Replica {
     this.summary = answer.session;
     this.limits = { ...NO_LIMITS, ...answer.limits };
     this.emitter.emit("session", answer.session);
+    this.emitter.emit("present", answer.present ?? []);
     await this.catchUp(round, this.position());
   }
 
@@ -247,6 +249,9 @@ export class Replica {
       case "gameState:resync":
         this.resync();
         break;
+      case "heartbeat:ping":
+        this.pong((data as { pingId?: unknown }).pingId);
+        break;
       case "gameState:error": {
         const { error } = data as { error: ErrorBody };
         this.fault(error.details.reason ?? error.code, error.message);
@@ -254,6 +259,13 @@ export class Replica {
       }
       default:
     }
+  }
+
+  /** Says that the game master is there. Nobody waits for what becomes of it: the next ping comes by itself. */
+  private pong(pingId: unknown): void {
+    const { sessionId, queue } = this;
+    const clientStatus = { isProcessingActions: queue.isUpdating, queuedActionsCount: queue.pending.length, isInterfaceActive: true };
+    this.connection.request("heartbeat:pong", { sessionId, pingId, timestamp: this.options.now(), clientStatus }).catch(() => undefined);
   }
 
   private follows(broadcast: StateUpdateBroadcast, trace?: string): void {
