@@ -6,7 +6,7 @@ const write = (name, value) => writeFileSync(new URL(`${name}.json`, import.meta
 
 const modifier = (score) => Math.floor((score - 10) / 2)
 const abilitiesOf = (scores) =>
-  Object.fromEntries(['strength', 'dexterity', 'constitution', 'intelligence', 'wisdom', 'charisma'].map((name, i) => [name, { score: scores[i], modifier: modifier(scores[i]) }]))
+  Object.fromEntries(['strength', 'dexterity', 'constitution', 'intelligence', 'wisdom', 'charisma'].map((name, i) => [name, scores[i]]))
 
 const SKILLS = {
   acrobatics: 1, animalHandling: 4, arcana: 3, athletics: 0, deception: 5, history: 3, insight: 4, intimidation: 5, investigation: 3,
@@ -185,8 +185,8 @@ const character = (id, ownerId, name, sheet) => {
       abilities: abilitiesOf(sheet.scores),
       savingThrows: sheet.saves,
       skills: skillsOf(sheet.scores, sheet.proficient, sheet.expert ?? [], bonus),
-      hitPoints: { current: sheet.hp[0], max: sheet.hp[1], temporary: sheet.hp[2] ?? 0 },
-      hitDice: { die: sheet.die, current: sheet.hitDice ?? 5, max: 5 },
+      hitPoints: { current: sheet.hp[0], maximum: sheet.hp[1], temporary: sheet.hp[2] ?? 0 },
+      hitDice: { sides: sheet.die, left: sheet.hitDice ?? 5 },
       armorClass: sheet.ac,
       initiative: modifier(sheet.scores[1]),
       speed: { walk: sheet.speed ?? 30 },
@@ -209,7 +209,7 @@ const feature = (name, text, uses) => ({ name, text, ...(uses ? { uses: { curren
 const characters = [
   character('char-brannoc', 'player-anna', 'Brannoc Vell', {
     species: 'Human', class: 'Fighter', subclass: 'Champion', background: 'Guard', scores: [18, 12, 16, 10, 13, 11], saves: ['strength', 'constitution'],
-    proficient: ['athletics', 'perception', 'intimidation', 'insight'], hp: [38, 49], die: 'd10', ac: 19, languages: ['Common', 'Dwarvish'],
+    proficient: ['athletics', 'perception', 'intimidation', 'insight'], hp: [38, 49], die: 10, ac: 19, languages: ['Common', 'Dwarvish'],
     equipped: ['ember-longsword', 'tower-shield', 'chain-mail'], inspired: true, currency: { gp: 84, sp: 17, cp: 42 },
     features: [
       feature('Second Wind', 'Bonus action: regain 1d10 + 5 hit points.', [2, 3, 'short rest']),
@@ -222,7 +222,7 @@ const characters = [
   }),
   character('char-ilsebeth', 'player-bela', 'Ilsebeth Marrow', {
     species: 'Wood Elf', class: 'Ranger', subclass: 'Gloom Stalker', background: 'Guide', scores: [11, 18, 14, 12, 16, 9], saves: ['strength', 'dexterity'],
-    proficient: ['stealth', 'perception', 'nature', 'animalHandling'], expert: ['survival'], hp: [41, 44], die: 'd10', ac: 16, speed: 35,
+    proficient: ['stealth', 'perception', 'nature', 'animalHandling'], expert: ['survival'], hp: [41, 44], die: 10, ac: 16, speed: 35,
     languages: ['Common', 'Elvish', 'Sylvan'], senses: { darkvision: 90 }, equipped: ['yew-longbow', 'studded-leather', 'boots-of-marsh'],
     currency: { gp: 61, sp: 3, cp: 9 },
     features: [
@@ -236,7 +236,7 @@ const characters = [
   }),
   character('char-ozren', 'player-chidi', 'Ozren of the Low Tower', {
     species: 'Gnome', class: 'Wizard', subclass: 'Evoker', background: 'Scribe', scores: [8, 14, 15, 18, 12, 10], saves: ['intelligence', 'wisdom'],
-    proficient: ['arcana', 'history', 'investigation', 'religion'], hp: [27, 32], die: 'd6', hitDice: 4, ac: 12, languages: ['Common', 'Gnomish', 'Draconic', 'Primordial'],
+    proficient: ['arcana', 'history', 'investigation', 'religion'], hp: [27, 32], die: 6, hitDice: 4, ac: 12, languages: ['Common', 'Gnomish', 'Draconic', 'Primordial'],
     senses: { darkvision: 60 }, equipped: ['star-quarterstaff', 'component-pouch'], currency: { gp: 230, sp: 0, cp: 5 },
     features: [
       feature('Arcane Recovery', 'After a short rest regain slots of combined level 3.', [0, 1, 'long rest']),
@@ -252,8 +252,8 @@ const characters = [
   }),
   character('char-tamsin', 'player-dora', 'Tamsin Reed', {
     species: 'Halfling', class: 'Cleric', subclass: 'Life Domain', background: 'Acolyte', scores: [14, 12, 15, 10, 18, 13], saves: ['wisdom', 'charisma'],
-    proficient: ['medicine', 'religion', 'insight', 'persuasion'], hp: [33, 38, 4], die: 'd8', ac: 15, languages: ['Common', 'Halfling', 'Celestial'],
-    equipped: ['morning-mace', 'scale-mail', 'holy-symbol'], conditions: [{ name: 'poisoned', source: 'fen vapours', rounds: 3 }], currency: { gp: 45, sp: 22, cp: 0 },
+    proficient: ['medicine', 'religion', 'insight', 'persuasion'], hp: [33, 38, 4], die: 8, ac: 15, languages: ['Common', 'Halfling', 'Celestial'],
+    equipped: ['morning-mace', 'scale-mail', 'holy-symbol'], conditions: ['poisoned'], currency: { gp: 45, sp: 22, cp: 0 },
     features: [
       feature('Channel Divinity', 'Divine Spark, Turn Undead or Preserve Life.', [2, 2, 'short rest']),
       feature('Disciple of Life', 'Healing spells restore 2 + the slot level more.'),
@@ -281,10 +281,10 @@ const actor = (id, name, kind, rating, scores, hp, ac, speed, actions, more = {}
     creatureType: kind,
     challengeRating: rating,
     abilities: abilitiesOf(scores),
-    hitPoints: { current: hp, max: hp, temporary: 0 },
+    hitPoints: { current: more.hp ?? hp, maximum: hp, temporary: 0 },
     armorClass: ac,
     initiative: modifier(scores[1]),
-    savingThrows: Object.fromEntries(Object.entries(abilitiesOf(scores)).map(([ability, { modifier }]) => [ability, modifier])),
+    savingThrows: Object.fromEntries(Object.entries(abilitiesOf(scores)).map(([ability, score]) => [ability, modifier(score)])),
     skills: skillsOf(scores, ['stealth', 'perception'], [], 2),
     speed,
     passivePerception: 10 + modifier(scores[4]),
@@ -299,13 +299,13 @@ const actor = (id, name, kind, rating, scores, hp, ac, speed, actions, more = {}
   },
 })
 
-const drowned = (n, hp) =>
-  actor(`npc-drowned-${n}`, `Drowned Sailor ${['I', 'II', 'III', 'IV'][n - 1]}`, 'undead', 0.5, [15, 8, 14, 4, 8, 5], hp, 11, { walk: 20, swim: 40 },
+const drowned = (n, maximum, hp) =>
+  actor(`npc-drowned-${n}`, `Drowned Sailor ${['I', 'II', 'III', 'IV'][n - 1]}`, 'undead', 0.5, [15, 8, 14, 4, 8, 5], maximum, 11, { walk: 20, swim: 40 },
     [attack('Waterlogged Slam', 4, '1d8+2', 'bludgeoning', { effect: 'on 5 or more over the armor class: grappled (escape 12)' })],
-    { resistances: ['cold'], immunities: ['poison'], senses: { darkvision: 60 }, traits: [feature('Undead Fortitude', 'At 0 hit points: Constitution save against 5 + damage taken, else it falls. Not against radiant damage.')] })
+    { hp, resistances: ['cold'], immunities: ['poison'], senses: { darkvision: 60 }, traits: [feature('Undead Fortitude', 'At 0 hit points: Constitution save against 5 + damage taken, else it falls. Not against radiant damage.')] })
 
 const actors = [
-  drowned(1, 22), drowned(2, 22), drowned(3, 19), drowned(4, 25),
+  drowned(1, 22, 6), drowned(2, 22, 14), drowned(3, 19), drowned(4, 25),
   actor('npc-captain-morrow', 'Captain Morrow', 'undead', 4, [17, 14, 16, 12, 13, 15], 67, 15, { walk: 30, swim: 30 },
     [attack('Blade of the Drowned', 6, '1d8+3', 'slashing', { extra: '1d4 necrotic' }), attack('Life Drain', 6, '2d6+3', 'necrotic', { save: { ability: 'constitution', difficulty: 13 }, effect: 'maximum hit points fall by the damage taken' })],
     { resistances: ['necrotic', 'cold'], immunities: ['poison'], senses: { darkvision: 60 }, traits: [feature('Multiattack', 'Two attacks, one of which may be Life Drain.'), feature('Call of the Deep', 'Each drowned sailor within 60 feet moves up to its speed.', [1, 1, '5-6'])], notes: 'Will parley while the bell rings.' }),
@@ -405,7 +405,8 @@ const log = LOG.map(([round, who, action, target, text], n) => ({
   id: `log-${n + 1}`, round, tokenId: `token-${who}`, action, targetTokenId: target && `token-${target}`, text, isPublic: !['wisp'].includes(who),
 }))
 
-const initiative = (name, roll, bonus) => ({ tokenId: `token-${name}`, roll, bonus, total: roll + bonus, hasActed: false, isDelayed: false })
+// Whose turn it is, and when: by the id of the character or actor, as the plugin's turns have it.
+const initiative = (name, total) => ({ id: tokens.find(({ id }) => id === `token-${name}`).documentId, initiative: total })
 
 const encounters = [
   {
@@ -414,23 +415,24 @@ const encounters = [
     description: 'Knee-deep water between broken pews. The bell hangs from one chain over the altar. Under the water, the crew waits.',
     status: 'active',
     mapId: 'map-drowned-chapel',
-    map: { width: 24, height: 20, grid: { kind: 'square', feet: 5, pixels: 70 }, background: '/maps/drowned-chapel.webp' },
-    round: 2,
-    turn: 3,
-    currentTokenId: 'token-ozren',
-    initiativeOrder: [
-      initiative('ilsebeth', 19, 4), initiative('wisp', 12, 9), initiative('morrow', 17, 2), initiative('ozren', 13, 2), initiative('brannoc', 12, 1),
-      initiative('drowned-1', 11, -1), initiative('drowned-2', 10, -1), initiative('tamsin', 7, 1), initiative('jask', 4, 3), initiative('drowned-3', 5, -1),
-      initiative('drowned-4', 4, -1), initiative('sedge', 2, 1),
-    ].map((entry) => ({ ...entry, hasActed: ['token-ilsebeth', 'token-wisp', 'token-morrow'].includes(entry.tokenId) })),
+    map: { width: 24, height: 20, grid: { kind: 'square', feet: 5, pixels: 70 } },
+    turns: {
+      round: 2,
+      current: 3,
+      order: [
+        initiative('ilsebeth', 23), initiative('wisp', 21), initiative('morrow', 19), initiative('ozren', 15), initiative('brannoc', 13), initiative('drowned-1', 10),
+        initiative('drowned-2', 9), initiative('tamsin', 8), initiative('jask', 7), initiative('drowned-3', 4), initiative('drowned-4', 3), initiative('sedge', 3),
+      ],
+    },
     tokens,
     walls,
     explored,
     log,
     regions: [
-      { id: 'region-nave', name: 'Flooded nave', shape: { kind: 'rectangle', x: 3, y: 6, width: 14, height: 9 }, effects: ['difficult terrain'] },
-      { id: 'region-altar', name: 'Altar', shape: { kind: 'circle', x: 11, y: 5, radius: 2 }, effects: ['consecrated while the bell rings'] },
-      { id: 'region-pit', name: 'Crypt stairs', shape: { kind: 'rectangle', x: 16, y: 3, width: 3, height: 3 }, effects: ['deep water'], isVisible: false },
+      { id: 'region-chapel', name: 'Chapel', shape: { kind: 'rectangle', x: 3, y: 3, width: 18, height: 14 }, ground: 'floor', effects: [] },
+      { id: 'region-nave', name: 'Flooded nave', shape: { kind: 'rectangle', x: 3, y: 6, width: 14, height: 9 }, ground: 'water', effects: ['difficult terrain'] },
+      { id: 'region-altar', name: 'Altar', shape: { kind: 'circle', x: 11, y: 5, radius: 2 }, ground: 'hallowed', effects: ['consecrated while the bell rings'] },
+      { id: 'region-pit', name: 'Crypt stairs', shape: { kind: 'rectangle', x: 16, y: 3, width: 3, height: 3 }, ground: 'deep', effects: ['deep water'], isVisible: false },
     ],
     effects: [{ id: 'effect-bless', name: 'Bless', sourceId: 'char-tamsin', targetIds: ['char-brannoc', 'char-ilsebeth', 'char-tamsin'], roundsLeft: 9, concentration: true }],
     settings: { showHiddenTokensToPlayers: false, snapToGrid: true, playersMoveOwnTokens: false },
@@ -442,11 +444,7 @@ const encounters = [
     description: 'A sluice, a lever, and what lives below it.',
     status: 'planned',
     mapId: 'map-hollow-weir',
-    map: { width: 18, height: 18, grid: { kind: 'square', feet: 5, pixels: 70 }, background: '/maps/hollow-weir.webp' },
-    round: 0,
-    turn: 0,
-    currentTokenId: null,
-    initiativeOrder: [],
+    map: { width: 18, height: 18, grid: { kind: 'square', feet: 5, pixels: 70 } },
     tokens: [token('lurker', 'actor', 'npc-marsh-lurker', 'Lurker', 9, 9, 'hostile', { hidden: true, size: 2 })],
     walls: [],
     explored: [],
