@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { chromium, type Browser, type Page } from "playwright-core";
 
-const SCREENSHOTS = new URL("../../target/screenshots/", import.meta.url).pathname;
+const SCREENSHOTS = new URL("../../../target/browser/", import.meta.url).pathname;
 
 /** A browser; with `via`, one that reaches `host:port` of the first at the second, and does not know. */
 export function launch(via?: readonly [address: string, instead: string]): Promise<Browser> {

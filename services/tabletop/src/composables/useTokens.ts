@@ -1,0 +1,37 @@
+import { useGameStateStore } from "@stateward/client/pinia";
+import { dnd5e } from "@stateward/client/plugin";
+import { computed, type ComputedRef } from "vue";
+
+import { tokensOf, type Token } from "../domain/encounter.ts";
+import { turnsView } from "../domain/turns.ts";
+
+/** A token with what is known of whom it stands for. */
+export interface TokenView extends Token {
+  readonly hitPoints: { readonly current: number; readonly maximum: number; readonly temporary: number } | undefined;
+  readonly conditions: readonly string[];
+  readonly isDown: boolean;
+  readonly hasTurn: boolean;
+}
+
+/** The tokens that this person may see: hidden ones are for the game master alone, as is how hostile ones fare. */
+export function useTokens(): ComputedRef<TokenView[]> {
+  const game = useGameStateStore();
+  return computed(() => {
+    const encounter = game.currentEncounter;
+    const current = turnsView(encounter)?.currentId;
+    return tokensOf(encounter)
+      .filter(({ isVisible }) => isVisible || game.isGM)
+      .map((token) => {
+        const entity = game[token.of].find(({ id }) => id === token.entityId);
+        const sheet = entity === undefined ? undefined : dnd5e.readSheet(entity);
+        const shown = sheet !== undefined && (game.isGM || token.barShown);
+        return {
+          ...token,
+          hitPoints: shown ? sheet.hitPoints : undefined,
+          conditions: sheet?.conditions ?? [],
+          isDown: sheet !== undefined && sheet.hitPoints.current <= 0,
+          hasTurn: token.entityId === current,
+        };
+      });
+  });
+}

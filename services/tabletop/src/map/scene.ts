@@ -1,0 +1,195 @@
+import { Group } from "konva/lib/Group";
+import { Layer } from "konva/lib/Layer";
+import { Stage } from "konva/lib/Stage";
+import "konva/lib/Tween";
+
+import type { BattleGround } from "../domain/encounter.ts";
+import { drawGround } from "./draw-ground.ts";
+import type { Palette } from "./palette.ts";
+import { lookKey, paintToken, type TokenLook } from "./token-node.ts";
+import { CELL, fit, squareAt, zoomAt, type View } from "./view.ts";
+
+export interface SceneEvents {
+  selected(tokenId: string | undefined): void;
+  opened(tokenId: string): void;
+  dropped(tokenId: string, square: { x: number; y: number }): void;
+  viewed(view: View): void;
+}
+
+interface Placed {
+  readonly group: Group;
+  key: string;
+}
+
+const GLIDE_S = 0.18;
+/** Fast at first. */
+const glide = (time: number, from: number, by: number, duration: number): number => from + by * (1 - (1 - time / duration) ** 3);
+
+/** The map on a canvas. It shows what it is given and tells what is done to it; it decides nothing. */
+export class Scene {
+  private readonly stage: Stage;
+  private readonly groundGroup = new Group({ listening: false });
+  private readonly tokenLayer = new Layer();
+  private readonly tokens = new Map<string, Placed>();
+  private readonly events: SceneEvents;
+  private readonly calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  private ground: BattleGround | undefined;
+  private pinch: { readonly distance: number; readonly middle: { x: number; y: number } } | undefined;
+  private wasMoved = false;
+
+  constructor(container: HTMLDivElement, events: SceneEvents) {
+    this.events = events;
+    this.stage = new Stage({ container, width: container.clientWidth, height: container.clientHeight, draggable: true });
+    const groundLayer = new Layer({ listening: false });
+    groundLayer.add(this.groundGroup);
+    this.stage.add(groundLayer, this.tokenLayer);
+    this.listen();
+  }
+
+  showGround(ground: BattleGround, palette: Palette, seesAll: boolean): void {
+    const isOther = this.ground?.id !== ground.id || this.ground.width !== ground.width || this.ground.height !== ground.height;
+    this.ground = ground;
+    drawGround(this.groundGroup, ground, palette, seesAll);
+    // Colours may be others: all tokens are painted again.
+    for (const placed of this.tokens.values()) placed.key = "";
+    if (isOther && !this.wasMoved) this.fit();
+  }
+
+  showTokens(looks: readonly TokenLook[], palette: Palette, mayMove: boolean): void {
+    const ids = new Set(looks.map(({ token }) => token.id));
+    for (const [id, { group }] of this.tokens) {
+      if (ids.has(id)) continue;
+      group.destroy();
+      this.tokens.delete(id);
+    }
+    for (const look of looks) this.place(look, palette, mayMove);
+  }
+
+  resize(width: number, height: number): void {
+    if (width === 0 || height === 0) return;
+    this.stage.size({ width, height });
+    if (!this.wasMoved) this.fit();
+  }
+
+  fit(): void {
+    if (this.ground === undefined) return;
+    this.wasMoved = false;
+    this.look(fit({ width: this.ground.width * CELL, height: this.ground.height * CELL }, this.stage.size()));
+  }
+
+  zoom(factor: number): void {
+    const { width, height } = this.stage.size();
+    this.zoomAround({ x: width / 2, y: height / 2 }, factor);
+  }
+
+  destroy(): void {
+    this.stage.destroy();
+  }
+
+  private place(look: TokenLook, palette: Palette, mayMove: boolean): void {
+    const { token } = look;
+    const to = { x: token.x * CELL, y: token.y * CELL };
+    let placed = this.tokens.get(token.id);
+    if (placed === undefined) {
+      placed = { group: this.newGroup(token.id, to), key: "" };
+      this.tokens.set(token.id, placed);
+    }
+    const { group } = placed;
+    const key = lookKey(look);
+    if (placed.key !== key) {
+      placed.key = key;
+      paintToken(group, look, palette);
+    }
+    group.draggable(mayMove);
+    if (group.isDragging()) return;
+    if (look.isSelected || token.hasTurn) group.moveToTop();
+    if (group.x() === to.x && group.y() === to.y) return;
+    if (this.calm) group.position(to);
+    else group.to({ ...to, duration: GLIDE_S, easing: glide });
+  }
+
+  private newGroup(id: string, at: { x: number; y: number }): Group {
+    const group = new Group({ ...at });
+    group.on("click tap", (event) => {
+      event.cancelBubble = true;
+      this.events.selected(id);
+    });
+    group.on("dblclick dbltap", (event) => {
+      event.cancelBubble = true;
+      this.events.opened(id);
+    });
+    group.on("dragstart", (event) => {
+      event.cancelBubble = true;
+      group.moveToTop();
+      this.events.selected(id);
+    });
+    group.on("dragmove", (event) => {
+      event.cancelBubble = true;
+    });
+    group.on("dragend", (event) => {
+      event.cancelBubble = true;
+      const size = group.getClientRect({ relativeTo: this.tokenLayer, skipShadow: true, skipStroke: true }).width / CELL;
+      const square = squareAt(group.x(), group.y(), Math.floor(size), this.ground ?? { width: 1, height: 1 });
+      group.position({ x: square.x * CELL, y: square.y * CELL });
+      this.events.dropped(id, square);
+    });
+    group.on("mouseenter", () => (this.stage.container().style.cursor = group.draggable() ? "grab" : "pointer"));
+    group.on("mouseleave", () => (this.stage.container().style.cursor = ""));
+    this.tokenLayer.add(group);
+    return group;
+  }
+
+  private listen(): void {
+    this.stage.on("click tap", ({ target }) => {
+      if (target === this.stage) this.events.selected(undefined);
+    });
+    this.stage.on("dragmove", () => {
+      this.wasMoved = true;
+      this.tell();
+    });
+    this.stage.on("wheel", ({ evt }) => {
+      evt.preventDefault();
+      const pointer = this.stage.getPointerPosition();
+      if (pointer !== null) this.zoomAround(pointer, Math.exp(-evt.deltaY / (evt.ctrlKey ? 120 : 600)));
+    });
+    this.stage.on("touchmove", ({ evt }) => {
+      this.pinched(evt);
+    });
+    this.stage.on("touchend", () => (this.pinch = undefined));
+  }
+
+  private pinched(event: TouchEvent): void {
+    const [one, other] = event.touches;
+    if (one === undefined || other === undefined) return;
+    event.preventDefault();
+    if (this.stage.isDragging()) this.stage.stopDrag();
+    const box = this.stage.container().getBoundingClientRect();
+    const middle = { x: (one.clientX + other.clientX) / 2 - box.x, y: (one.clientY + other.clientY) / 2 - box.y };
+    const distance = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    if (this.pinch !== undefined) {
+      const { x, y, scale } = zoomAt(this.view(), this.pinch.middle, distance / this.pinch.distance);
+      this.wasMoved = true;
+      this.look({ scale, x: x + middle.x - this.pinch.middle.x, y: y + middle.y - this.pinch.middle.y });
+    }
+    this.pinch = { distance, middle };
+  }
+
+  private zoomAround(point: { x: number; y: number }, factor: number): void {
+    this.wasMoved = true;
+    this.look(zoomAt(this.view(), point, factor));
+  }
+
+  private view(): View {
+    return { x: this.stage.x(), y: this.stage.y(), scale: this.stage.scaleX() };
+  }
+
+  private look({ x, y, scale }: View): void {
+    this.stage.position({ x, y });
+    this.stage.scale({ x: scale, y: scale });
+    this.tell();
+  }
+
+  private tell(): void {
+    this.events.viewed(this.view());
+  }
+}
