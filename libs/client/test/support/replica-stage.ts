@@ -75,7 +75,7 @@ beforeEach(() => {
   connection = new Connection({ transport: gateway, token: () => "t", random: () => 0.5 });
   let id = 0;
   replica = new Replica({ connection, sessionId: SESSION, random: () => 0.5, newId: () => `id${id++}` });
-  seen = { state: [], session: [], replaced: [], updated: [], painted: [], queue: [], fault: [] };
+  seen = { state: [], session: [], present: [], replaced: [], updated: [], painted: [], queue: [], fault: [] };
   for (const name of Object.keys(seen) as (keyof ReplicaEvents)[]) replica.on(name, (payload) => (seen[name] as unknown[]).push(payload));
 });
 
