@@ -23,6 +23,7 @@ use testkit::{
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use card::Card;
+pub(crate) use supervise::keep_alive;
 
 use crate::{
     node,
@@ -84,7 +85,7 @@ async fn up(options: Options) -> anyhow::Result<()> {
     };
     announce(&running.card, json)?;
     tokio::select! {
-        never = supervise::keep_alive(&running.platform) => match never {},
+        never = keep_alive(&running.platform) => match never {},
         () = asked_to_stop() => {}
     }
     say("stopping ...");

@@ -95,8 +95,17 @@ fn browser_test() -> anyhow::Result<Count> {
         tokio::time::timeout(up::BUILD_AND_START_DEADLINE, start).await.context("the platform did not come up")?
     })?;
     let platform = serde_json::to_string(&running.card)?;
-    let mut test = command("npm", &["run", "--silent", "test:browser"]);
-    let result = count(test.env("STATEWARD_PLATFORM", platform).env("STATEWARD_CHROMIUM", chromium));
+    let tests = move || {
+        let mut test = command("npm", &["run", "--silent", "test:browser"]);
+        count(test.env("STATEWARD_PLATFORM", platform).env("STATEWARD_CHROMIUM", chromium))
+    };
+    // A test may kill a service: as in `up`, it comes back.
+    let result = runtime.block_on(async {
+        tokio::select! {
+            never = up::keep_alive(&running.platform) => match never {},
+            counted = tokio::task::spawn_blocking(tests) => counted?,
+        }
+    });
     runtime.block_on(running.platform.stop())?;
     result
 }

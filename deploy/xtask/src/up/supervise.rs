@@ -23,7 +23,7 @@ struct Ward<'a> {
     due: Option<Instant>,
 }
 
-pub(super) async fn keep_alive(platform: &Platform) -> Infallible {
+pub(crate) async fn keep_alive(platform: &Platform) -> Infallible {
     let now = Instant::now();
     let mut wards: Vec<_> = platform.processes().map(|process| Ward { process, started: now, wait: FIRST_WAIT, due: None }).collect();
     loop {
