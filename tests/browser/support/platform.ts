@@ -7,6 +7,8 @@ export interface Platform {
   readonly gm: User;
   readonly players: readonly User[];
   readonly outsider: User;
+  readonly admin: User;
+  readonly pids: { readonly gateway: number };
 }
 
 export interface User {

@@ -11,6 +11,8 @@ export interface Look {
   readonly touch?: boolean;
   /** Another browser than the one for all. */
   readonly by?: Browser;
+  /** Another session than the demo's. */
+  readonly at?: Platform;
 }
 
 /** What a person sees: a browser context of its own, with the page in it. */
@@ -39,12 +41,12 @@ export function seats(): Seats {
   });
   afterAll(() => browser.close());
 
-  async function open(user: User, { colorScheme = "light", width = 1280, height = 860, touch = false, by = browser }: Look = {}): Promise<Page> {
+  async function open(user: User, { colorScheme = "light", width = 1280, height = 860, touch = false, by = browser, at = up }: Look = {}): Promise<Page> {
     const context = await by.newContext({ colorScheme, viewport: { width, height }, hasTouch: touch, isMobile: touch });
     contexts.push(context);
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(error.message));
-    await page.goto(linkFor(up, user));
+    await page.goto(linkFor(at, user));
     return page;
   }
 
