@@ -1,0 +1,199 @@
+import { Connection, type ServerGameState } from "@stateward/client";
+import { useGameStateStore } from "@stateward/client/pinia";
+import { FakeGateway } from "@stateward/client/testing";
+import { createPinia, setActivePinia } from "pinia";
+import { createApp, nextTick, type App, type Component } from "vue";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import InitiativeTracker from "../src/components/encounter/InitiativeTracker.vue";
+import TokenList from "../src/components/encounter/TokenList.vue";
+import ItemList from "../src/components/lists/ItemList.vue";
+import HitPoints from "../src/components/sheet/HitPoints.vue";
+import SyncChip from "../src/components/bar/SyncChip.vue";
+import { useNotificationsStore } from "../src/stores/notifications.ts";
+import { useSocketStore } from "../src/stores/socket.ts";
+import { useUpdatesStore } from "../src/stores/updates.ts";
+
+const STATE: ServerGameState = {
+  characters: [{ id: "hero", name: "Hero", ownerId: "ana", pluginData: { hitPoints: { current: 10, maximum: 20, temporary: 2 }, conditions: [] } }],
+  actors: [{ id: "orc", name: "Orc", pluginData: { hitPoints: { current: 15, maximum: 15 } } }],
+  items: [
+    { id: "rope", name: "Rope", ownerId: "hero", pluginData: { kind: "gear" } },
+    { id: "axe", name: "Éclair Axe", ownerId: "orc", pluginData: { kind: "weapon" } },
+  ],
+  currentEncounter: {
+    id: "fight",
+    name: "Fight",
+    turns: { round: 1, current: 0, order: [{ id: "hero", initiative: 18 }, { id: "orc", initiative: 3 }] },
+    tokens: [
+      { id: "t-hero", name: "Hero", documentType: "character", documentId: "hero", position: { x: 1, y: 1 }, disposition: "friendly", bar: { shown: "everyone" } },
+      { id: "t-orc", name: "Orc", documentType: "actor", documentId: "orc", position: { x: 4, y: 1 }, disposition: "hostile", isVisible: false },
+    ],
+  },
+  pluginData: {},
+};
+
+let gateway: FakeGateway;
+let connection: Connection;
+let apps: App[] = [];
+
+/** The store on a gateway in memory, as this user. */
+async function sitDown(userId: "gm" | "ana"): Promise<void> {
+  gateway = new FakeGateway({ participantIds: ["ana"], gameState: structuredClone(STATE) });
+  connection = new Connection({ transport: gateway.transport, token: () => userId });
+  const game = useGameStateStore();
+  game.connect({ connection, userId });
+  useSocketStore().follow(connection);
+  const joined = game.joinSession(gateway.session.id);
+  connection.start();
+  await joined;
+}
+
+function mount(component: Component, props: Record<string, unknown> = {}): HTMLElement {
+  const host = document.createElement("div");
+  document.body.append(host);
+  const app = createApp(component, props).use(pinia);
+  app.mount(host);
+  apps.push(app);
+  return host;
+}
+
+let pinia: ReturnType<typeof createPinia>;
+
+beforeEach(() => {
+  pinia = createPinia();
+  setActivePinia(pinia);
+});
+
+afterEach(async () => {
+  for (const app of apps) app.unmount();
+  apps = [];
+  document.body.replaceChildren();
+  await useGameStateStore().leaveSession();
+  connection.stop();
+});
+
+describe("the initiative tracker", () => {
+  it("gives the game master the next turn, and everybody the new order", async () => {
+    await sitDown("gm");
+    const host = mount(InitiativeTracker, { encounter: useGameStateStore().currentEncounter });
+    expect(host.querySelector("[aria-current=step]")?.getAttribute("data-turn")).toBe("hero");
+    host.querySelector<HTMLButtonElement>('[data-act="next-turn"]')!.click();
+    await vi.waitFor(() => {
+      expect(host.querySelector("[aria-current=step]")?.getAttribute("data-turn")).toBe("orc");
+    });
+    host.querySelector<HTMLButtonElement>('[data-act="next-turn"]')!.click();
+    await vi.waitFor(() => {
+      expect(host.querySelector("#round")?.textContent).toBe("2");
+    });
+  });
+
+  it("shows a player neither who is hidden nor how to change anything", async () => {
+    await sitDown("ana");
+    const host = mount(InitiativeTracker, { encounter: useGameStateStore().currentEncounter });
+    expect([...host.querySelectorAll("[data-turn]")].map((row) => row.getAttribute("data-turn"))).toEqual(["hero"]);
+    expect(host.querySelector('[data-act="next-turn"]')).toBeNull();
+  });
+});
+
+describe("the tokens", () => {
+  it("are shown and hidden by the game master, and then seen by players", async () => {
+    await sitDown("gm");
+    const host = mount(TokenList);
+    host.querySelector<HTMLButtonElement>('[aria-label="Show Orc to players"]')!.click();
+    await vi.waitFor(() => {
+      expect(host.querySelector('[aria-label="Hide Orc from players"]')).not.toBeNull();
+    });
+    expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{}, { isVisible: true }] });
+  });
+});
+
+describe("hit points", () => {
+  async function hurt(host: HTMLElement, amount: string): Promise<void> {
+    const field = host.querySelector<HTMLInputElement>("[name=amount]")!;
+    field.value = amount;
+    field.dispatchEvent(new Event("input"));
+    await nextTick();
+    host.querySelector<HTMLButtonElement>('[data-act="damage"]')!.click();
+  }
+
+  it("lose temporary ones first, by the rules, and are asked again when somebody else was faster", async () => {
+    await sitDown("gm");
+    const game = useGameStateStore();
+    const host = mount(HitPoints, { entity: game.characters[0], place: { of: "characters", id: "hero" }, mayChange: true });
+    gateway.change([{ path: ["characters", { id: "hero" }, "pluginData", "hitPoints", "current"], operation: "set", value: 9 }]);
+    await hurt(host, "5");
+    await vi.waitFor(() => {
+      expect(gateway.session.game.root.characters[0]).toMatchObject({ pluginData: { hitPoints: { current: 6, temporary: 0 } } });
+    });
+    await vi.waitFor(() => {
+      expect(host.querySelector("[data-field=hit-points]")?.textContent).toBe("6");
+    });
+    expect(useNotificationsStore().toasts).toEqual([]);
+  });
+
+  it("have no form for a player", async () => {
+    await sitDown("ana");
+    const host = mount(HitPoints, { entity: useGameStateStore().characters[0], place: { of: "characters", id: "hero" }, mayChange: false });
+    expect(host.querySelector("form")).toBeNull();
+  });
+});
+
+describe("the lists", () => {
+  it("find items whatever the accents, and show players only what the party carries", async () => {
+    await sitDown("gm");
+    const host = mount(ItemList);
+    const search = host.querySelector<HTMLInputElement>("[name=search]")!;
+    search.value = "eclair orc";
+    search.dispatchEvent(new Event("input"));
+    await nextTick();
+    expect([...host.querySelectorAll("[data-item]")].map((row) => row.getAttribute("data-item"))).toEqual(["axe"]);
+    await useGameStateStore().leaveSession();
+    connection.stop();
+    await sitDown("ana");
+    const players = mount(ItemList);
+    expect([...players.querySelectorAll("[data-item]")].map((row) => row.getAttribute("data-item"))).toEqual(["rope"]);
+  });
+});
+
+describe("the sync state", () => {
+  it("is in words: live with a verified version, and lost", async () => {
+    await sitDown("ana");
+    const host = mount(SyncChip);
+    const chip = host.querySelector("#connection")!;
+    expect(chip.getAttribute("data-state")).toBe("live");
+    expect(chip.getAttribute("aria-label")).toContain("hash verified");
+    connection.stop();
+    await nextTick();
+    expect(chip.textContent).toContain("Offline");
+  });
+
+  it("counts each version once, with the time since the game master's click where the id tells it", async () => {
+    await sitDown("ana");
+    const updates = useUpdatesStore();
+    const stop = updates.follow();
+    gateway.change([{ path: "pluginData.a", operation: "set", value: 1 }]);
+    gateway.change([{ path: "pluginData.a", operation: "set", value: 2 }]);
+    await vi.waitFor(() => {
+      expect(updates.total).toBe(2);
+    });
+    expect(updates.unverified).toBe(0);
+    expect(updates.last).toMatchObject({ verified: true, latencyMs: undefined });
+    stop();
+  });
+});
+
+it("the same thing said twice stands once, and a toast can be taken away", () => {
+  vi.useFakeTimers();
+  const { tell, dismiss } = useNotificationsStore();
+  tell("bad", "No");
+  tell("bad", "No");
+  const [toast] = useNotificationsStore().toasts;
+  expect(toast).toMatchObject({ title: "No", times: 2 });
+  dismiss(toast!.id);
+  expect(useNotificationsStore().toasts).toEqual([]);
+  tell("good", "Yes");
+  vi.advanceTimersByTime(60_000);
+  expect(useNotificationsStore().toasts).toEqual([]);
+  vi.useRealTimers();
+});

@@ -1,0 +1,87 @@
+import { Connection, Replica, socketIoTransport } from "@stateward/client";
+import type { Page } from "playwright-core";
+import { io } from "socket.io-client";
+import { expect, it } from "vitest";
+
+import { ownSession } from "./support/session.ts";
+import { atVersion, inspect, seats, versionOf } from "./support/table.ts";
+
+const { up, openLive } = seats();
+
+/** `STATEWARD_BROWSER_LONG=1` is the form that figures are taken from. */
+const SECONDS = process.env["STATEWARD_BROWSER_LONG"] === undefined ? 5 : 30;
+const EACH_SECOND = 10;
+
+/** Actors of some three kilobytes each, with the nesting of real ones. */
+function crowd(bytes: number): Record<string, unknown>[] {
+  const text = "The water has a voice, and the voice has a name that nobody on the causeway will say after dusk. ".repeat(8);
+  const one = (n: number): Record<string, unknown> => ({
+    id: `villager-${n}`,
+    name: `Villager ${n}`,
+    inventory: Array.from({ length: 12 }, (_, item) => ({ itemId: `item-${item}`, quantity: item + 1, equipped: item % 3 === 0 })),
+    pluginData: { creatureType: "humanoid", hitPoints: { current: 9, maximum: 9, temporary: 0 }, conditions: [], notes: text, traits: [{ name: "Keeps silent", text }] },
+  });
+  return Array.from({ length: Math.ceil(bytes / JSON.stringify(one(0)).length) }, (_, n) => one(n));
+}
+
+/** The game master without a page, so that only the player's costs are seen. */
+function gameMaster(sessionId: string): { replica: Replica; stop: () => void } {
+  const connection = new Connection({ transport: socketIoTransport(io, up.gateway), token: () => up.gm.token });
+  const replica = new Replica({ connection, sessionId });
+  connection.start();
+  return {
+    replica,
+    stop: () => {
+      replica.stop();
+      connection.stop();
+    },
+  };
+}
+
+async function heapMiB(page: Page): Promise<number> {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+  await devtools.detach();
+  return Math.round((usedSize / 1024 / 1024) * 10) / 10;
+}
+
+it("takes ten updates a second of a state of a megabyte without missing a version or leaving one unverified", { timeout: 150_000 }, async () => {
+  const own = await ownSession(up, "A crowded town", { actors: crowd(1 << 20) });
+  const { replica, stop } = gameMaster(own.sessionId);
+  try {
+    await expect.poll(() => replica.state.name, { timeout: 30_000 }).toBe("live");
+    const player = await openLive(up.players[0]!, { at: own });
+    await player.evaluate(() => {
+      const page = window as unknown as { longest: number };
+      page.longest = 0;
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) page.longest = Math.max(page.longest, duration);
+      }).observe({ type: "longtask" });
+    });
+    await inspect(player, "sync");
+    const before = { version: Number(await versionOf(player)), heap: await heapMiB(player) };
+
+    const answers: Promise<{ success: boolean }>[] = [];
+    for (let n = 0; n < SECONDS * EACH_SECOND; n++) {
+      const villager = `villager-${n % 200}`;
+      const place = n % 2 === 0 ? ["actors", { id: villager }, "pluginData", "hitPoints", "temporary"] : ["currentEncounter", "tokens", { id: "token-jask" }, "position", "x"];
+      answers.push(replica.update([{ path: place, operation: "set", value: n % 20 }]));
+      // The pace is the load, not a wait for something.
+      await new Promise((resolve) => setTimeout(resolve, 1000 / EACH_SECOND));
+    }
+    expect((await Promise.all(answers)).every(({ success }) => success)).toBe(true);
+    await atVersion(player, replica.head!.version);
+    const field = (name: string) => player.locator(`[data-field=${name}]`).innerText();
+    await expect.poll(() => field("taken").then(Number)).toBe(answers.length);
+    expect(Number(await versionOf(player))).toBe(before.version + answers.length);
+    expect(Number(await field("unverified"))).toBe(0);
+    expect(await player.locator("#hash").innerText()).toBe(replica.head!.hash);
+
+    const longest = await player.evaluate(() => (window as unknown as { longest: number }).longest);
+    const told = longest === 0 ? "none of 50 ms or more" : `${Math.round(longest)} ms`;
+    console.log(`${answers.length} updates of a 1 MB state in ${SECONDS} s: longest task ${told}, heap ${before.heap} MiB before and ${await heapMiB(player)} MiB after, last latency ${await field("latency")}`);
+  } finally {
+    stop();
+  }
+});
