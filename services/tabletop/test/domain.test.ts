@@ -6,7 +6,7 @@ import { initials } from "../src/domain/portrait.ts";
 import { inWords } from "../src/domain/refusal.ts";
 import { strikesOf, viewOf } from "../src/domain/sheet.ts";
 import { leaveTurns, previousTurn, turnsView } from "../src/domain/turns.ts";
-import { fit, squareAt, zoomAt } from "../src/map/view.ts";
+import { CELL, fit, frameOf, squareAt, zoomAt } from "../src/map/view.ts";
 import { clickTime, newUpdateId } from "../src/session/click-time.ts";
 import { readLink } from "../src/session/link.ts";
 
@@ -68,11 +68,13 @@ describe("a sheet", () => {
 
 describe("the map", () => {
   it("shows all of a world, zooms on a point that stays, and snaps a token into itself", () => {
-    const view = fit({ width: 1000, height: 500 }, { width: 548, height: 900 });
+    const view = fit({ x: 0, y: 0, width: 1000, height: 500 }, { width: 548, height: 900 });
     expect(view).toEqual({ scale: 0.5, x: 24, y: 325 });
     const nearer = zoomAt(view, { x: 100, y: 400 }, 2);
     expect((100 - nearer.x) / nearer.scale).toBeCloseTo((100 - view.x) / view.scale);
     expect((400 - nearer.y) / nearer.scale).toBeCloseTo((400 - view.y) / view.scale);
+    expect(frameOf([{ x: 5, y: 6, size: 1 }, { x: 0, y: 9, size: 2 }], { width: 10, height: 20 })).toEqual({ x: 0, y: 4 * CELL, width: 8 * CELL, height: 9 * CELL });
+    expect(frameOf([], { width: 10, height: 20 })).toEqual({ x: 0, y: 0, width: 10 * CELL, height: 20 * CELL });
     expect(squareAt(64 * 3 + 40, -500, 1, { width: 5, height: 5 })).toEqual({ x: 4, y: 0 });
     expect(squareAt(64 * 9, 64 * 9, 2, { width: 5, height: 5 })).toEqual({ x: 3, y: 3 });
   });

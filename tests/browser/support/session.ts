@@ -20,13 +20,19 @@ async function post(up: Platform, path: string, body: object): Promise<{ id: str
   return (await response.json()) as { id: string };
 }
 
-/** The same platform with a session of its own, for a test that ends it, hands it over or fills it: of the demo's people, and its campaign with `more` in it. */
-export async function ownSession(up: Platform, name: string, more: { readonly actors?: readonly Document[] } = {}): Promise<Platform> {
+/** At most so many bytes of documents go with one request. */
+const IMPORT_BYTES = 400_000;
+let made = 0;
+
+/** The same platform with a session of its own, for a test that ends it, hands it over or fills it: of the demo's people, and its campaign with `more` actors in it. */
+export async function ownSession(up: Platform, name: string, more: readonly Document[] = []): Promise<Platform> {
   const { gameMaster, players } = demo("campaign") as Campaign;
   const campaign = await post(up, "/campaigns", { name, gameMasterId: gameMaster.userId });
-  const actors = [...(demo("actors") as Document[]), ...(more.actors ?? [])];
-  const documents = { characters: demo("characters"), actors, items: demo("items"), encounters: demo("encounters") };
+  const mark = `${Date.now().toString(36)}${made++}`;
+  const kinds = ["characters", "actors", "items", "encounters"] as const;
+  const documents = Object.fromEntries(kinds.map((kind) => [kind, apart(demo(kind), mark)]));
   await post(up, `/campaigns/${campaign.id}/import`, documents);
+  for (const actors of parts(apart(more, mark) as Document[])) await post(up, `/campaigns/${campaign.id}/import`, { actors });
   const session = await post(up, "/sessions", {
     campaignId: campaign.id,
     name,
@@ -35,4 +41,24 @@ export async function ownSession(up: Platform, name: string, more: { readonly ac
     participantNames: Object.fromEntries(players.map(({ userId, name: called }) => [userId, called])),
   });
   return { ...up, sessionId: session.id };
+}
+
+/** A document's id is of one campaign: those of another one are made others, and so is what refers to them. */
+function apart(documents: unknown, mark: string): unknown {
+  return JSON.parse(JSON.stringify(documents).replaceAll(/(?<=["{:])(char|npc|item|enc)-/g, `$1-${mark}-`));
+}
+
+function parts(documents: readonly Document[]): Document[][] {
+  const all: Document[][] = [];
+  let bytes = Infinity;
+  for (const document of documents) {
+    const size = JSON.stringify(document).length;
+    if (bytes + size > IMPORT_BYTES) {
+      all.push([]);
+      bytes = 0;
+    }
+    all.at(-1)!.push(document);
+    bytes += size;
+  }
+  return all;
 }

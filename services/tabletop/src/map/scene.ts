@@ -7,7 +7,7 @@ import type { BattleGround } from "../domain/encounter.ts";
 import { drawGround } from "./draw-ground.ts";
 import type { Palette } from "./palette.ts";
 import { lookKey, paintToken, type TokenLook } from "./token-node.ts";
-import { CELL, fit, squareAt, zoomAt, type View } from "./view.ts";
+import { CELL, fit, frameOf, squareAt, zoomAt, type Frame, type View } from "./view.ts";
 
 export interface SceneEvents {
   selected(tokenId: string | undefined): void;
@@ -35,6 +35,8 @@ export class Scene {
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   private ground: BattleGround | undefined;
   private pinch: { readonly distance: number; readonly middle: { x: number; y: number } } | undefined;
+  /** What is shown until somebody looks elsewhere. */
+  private home: Frame | undefined;
   private wasMoved = false;
 
   constructor(container: HTMLDivElement, events: SceneEvents) {
@@ -52,7 +54,7 @@ export class Scene {
     drawGround(this.groundGroup, ground, palette, seesAll);
     // Colours may be others: all tokens are painted again.
     for (const placed of this.tokens.values()) placed.key = "";
-    if (isOther && !this.wasMoved) this.fit();
+    if (isOther) this.home = undefined;
   }
 
   showTokens(looks: readonly TokenLook[], palette: Palette, mayMove: boolean): void {
@@ -63,18 +65,22 @@ export class Scene {
       this.tokens.delete(id);
     }
     for (const look of looks) this.place(look, palette, mayMove);
+    if (this.home === undefined && this.ground !== undefined) {
+      this.home = frameOf(looks.map(({ token }) => token), this.ground);
+      this.goHome();
+    }
   }
 
   resize(width: number, height: number): void {
     if (width === 0 || height === 0) return;
     this.stage.size({ width, height });
-    if (!this.wasMoved) this.fit();
+    if (!this.wasMoved) this.goHome();
   }
 
   fit(): void {
     if (this.ground === undefined) return;
-    this.wasMoved = false;
-    this.look(fit({ width: this.ground.width * CELL, height: this.ground.height * CELL }, this.stage.size()));
+    this.home = frameOf([], this.ground);
+    this.goHome();
   }
 
   zoom(factor: number): void {
@@ -84,6 +90,12 @@ export class Scene {
 
   destroy(): void {
     this.stage.destroy();
+  }
+
+  private goHome(): void {
+    if (this.home === undefined) return;
+    this.wasMoved = false;
+    this.look(fit(this.home, this.stage.size()));
   }
 
   private place(look: TokenLook, palette: Palette, mayMove: boolean): void {

@@ -16,10 +16,27 @@ interface Size {
   readonly height: number;
 }
 
-/** All of `world` in the middle of `screen`. */
-export function fit(world: Size, screen: Size): View {
-  const scale = clamp(Math.min((screen.width - 2 * MARGIN) / world.width, (screen.height - 2 * MARGIN) / world.height));
-  return { scale, x: (screen.width - world.width * scale) / 2, y: (screen.height - world.height * scale) / 2 };
+/** A part of the world. */
+export interface Frame extends Size {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** All of a frame in the middle of the screen. */
+export function fit({ x, y, width, height }: Frame, screen: Size): View {
+  const scale = clamp(Math.min((screen.width - 2 * MARGIN) / width, (screen.height - 2 * MARGIN) / height));
+  return { scale, x: (screen.width - width * scale) / 2 - x * scale, y: (screen.height - height * scale) / 2 - y * scale };
+}
+
+/** Squares around the tokens that are shown with them. */
+const AROUND = 2;
+
+/** Where something is: the tokens with some ground around them, or the whole map when there are none. In world units. */
+export function frameOf(tokens: readonly { readonly x: number; readonly y: number; readonly size: number }[], map: Size): Frame {
+  const [left, top] = [Math.max(0, Math.min(map.width, ...tokens.map(({ x }) => x)) - AROUND), Math.max(0, Math.min(map.height, ...tokens.map(({ y }) => y)) - AROUND)];
+  const [right, bottom] = [Math.min(map.width, Math.max(0, ...tokens.map(({ x, size }) => x + size)) + AROUND), Math.min(map.height, Math.max(0, ...tokens.map(({ y, size }) => y + size)) + AROUND)];
+  if (right <= left || bottom <= top) return { x: 0, y: 0, width: map.width * CELL, height: map.height * CELL };
+  return { x: left * CELL, y: top * CELL, width: (right - left) * CELL, height: (bottom - top) * CELL };
 }
 
 /** Nearer or farther, with what is under the point kept under it. */
