@@ -3,6 +3,8 @@ export { SessionCommands, type Commanded, type SessionCommandsOptions } from "./
 export { Connection, NoAnswer, type ConnectionEvents, type ConnectionOptions, type ConnectionState } from "./connection/connection.ts";
 export { socketIoTransport, type Io, type SocketIoOptions, type SocketIoSocket } from "./connection/socket-io.ts";
 export { webSocketTransport, type Channel, type Transport, type TransportListener } from "./connection/transport.ts";
+export type { ClientEvents, ServerEvents } from "./generated/protocol.ts";
+export type * as protocol from "./generated/protocol.ts";
 export { Replica } from "./replica/replica.ts";
 export type { OpenTelemetry, Span, SpanContext } from "./replica/telemetry.ts";
 export type { Intent, UpdateOptions } from "./queue/types.ts";

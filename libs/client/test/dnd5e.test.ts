@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { Connection, emptyState, GameState, Replica, type Entity, type StateOperation } from "../src/index.ts";
 import { addToTurns, currentTurn, dnd5e, endTurns, nextTurn, parseDice, pluginContext, rollDice, startTurns, turnsOf } from "../src/plugin/index.ts";
 import { FakeGateway } from "../src/testing/index.ts";
+import { eventually } from "./support/eventually.ts";
 
 const FIGHTER: Entity = {
   id: "f",
@@ -128,17 +129,17 @@ describe("a plugin in a session", () => {
     const context = pluginContext(replica, dnd5e.dnd5e2024.id);
     const seen: string[] = [];
     context.onOperations(({ head, operations }) => seen.push(`${head.version}: ${operations.map(({ path }) => (path as string)).join(" ")}`));
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(replica.state.name).toBe("live");
     });
     const end = dnd5e.dnd5e2024.setup(context)!;
     await context.update((state) => startTurns(state, [{ id: "f", initiative: 1 }]));
     const data = (): unknown => context.character("f")!["pluginData"];
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(data()).toEqual({ actionUsed: false, concentration: "bless" });
     });
     await context.update(endTurns);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(data()).toEqual({ actionUsed: false, concentration: null });
     });
     expect(seen).toEqual([
@@ -150,7 +151,7 @@ describe("a plugin in a session", () => {
     end();
     context.dispose();
     gateway.change([{ path: "pluginData.x", operation: "set", value: 1 }]);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(replica.head!.version).toBe("5");
     });
     expect(seen).toHaveLength(4);

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Connection, type StateUpdate } from "../src/index.ts";
+import { Connection, type protocol, type StateUpdate } from "../src/index.ts";
 import { FakeGateway } from "../src/testing/index.ts";
+
+type ChatRecipient = protocol.Recipient;
 
 let gateway: FakeGateway;
 let connection: Connection;
@@ -83,5 +85,32 @@ describe("the fake gateway", () => {
     expect(gateway.present).toEqual(["ana"]);
     player.stop();
     stranger.stop();
+  });
+
+  it("hands chat to whom it is for, and to who said it", async () => {
+    const ana = new Connection({ transport: gateway.transport, token: () => "ana" });
+    const heard: string[] = [];
+    connection.onEvent("chat", ({ message }) => heard.push(`gm ${message}`));
+    ana.onEvent("chat", ({ message, sender }) => heard.push(`ana ${message} from ${sender.name}`));
+    ana.start();
+    await vi.advanceTimersByTimeAsync(10);
+    for (const one of [connection, ana]) {
+      void one.request("gameSession:join", "session-1");
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    const say = (from: Connection, message: string, recipient: ChatRecipient) => from.request("chat", { sessionId: "session-1", message, recipient });
+    void say(connection, "to all", { type: "session" });
+    void say(ana, "to herself", { type: "user", id: "ana" });
+    void say(connection, "to himself", { type: "gm" });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(heard.sort()).toEqual(["ana to all from gm", "ana to herself from ana", "gm to all", "gm to himself"]);
+    ana.stop();
+    await vi.advanceTimersByTimeAsync(10);
+  });
+
+  it("takes a fresh token of the same user on the open connection, and no other's", async () => {
+    expect(await ask("auth:refresh", { token: "gm" })).toMatchObject({ success: true });
+    expect(await ask("auth:refresh", { token: "ana" })).toMatchObject({ error: { code: "PERMISSION_DENIED" } });
+    expect(connection.state.name).toBe("open");
   });
 });

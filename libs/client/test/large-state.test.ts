@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { canonicalize, Connection, GameState, generateStateHash, Rejection, Replica } from "../src/index.ts";
 import { withPauses } from "../src/replica/pauses.ts";
 import { FakeGateway } from "../src/testing/index.ts";
+import { eventually } from "./support/eventually.ts";
 
 const DIST = new URL("../dist/replica/", import.meta.url);
 
@@ -66,7 +67,7 @@ beforeEach(async () => {
   connection = new Connection({ transport: gateway.transport, token: () => "gm", backoffBaseMs: 5 });
   replica = new Replica({ connection, sessionId: gateway.session.id });
   connection.start();
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(replica.state.name).toBe("live");
   });
 });
@@ -84,7 +85,7 @@ describe("a large state that is checked", () => {
     replica.gameState!.items[1234]!["name"] = "written into";
     expect(await replica.check()).toBe(false);
     expect(BrowserWorker.started).toBe(2);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(replica.gameState).toEqual(gateway.session.game.root);
     });
   });
@@ -93,7 +94,7 @@ describe("a large state that is checked", () => {
     vi.stubGlobal("Worker", BrowserWorker);
     const checking = replica.check();
     gateway.change([{ path: "items.0.name", operation: "set", value: "Torch" }]);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(replica.head!.version).toBe("1");
     });
     expect(await checking).toBe(true);

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 import { rolldown } from "rolldown";
@@ -19,6 +20,16 @@ describe("the package", () => {
     expect(bytes).toBeLessThanOrEqual(BUDGET);
     expect(output).toHaveLength(1);
     expect(output[0].imports).toEqual([]);
+  });
+
+  it("has no `any` in what it declares", () => {
+    const dist = new URL("../dist/", import.meta.url);
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
+    expect(files.length).toBeGreaterThan(40);
+    for (const file of files) {
+      const declarations = readFileSync(new URL(file, dist), "utf8").replaceAll(/\/\*[^]*?\*\/|\/\/.*|"[^"]*"/g, "");
+      expect(declarations, file).not.toMatch(/\bany\b/);
+    }
   });
 
   it("has types that say what comes of a call", () => {

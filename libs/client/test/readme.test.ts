@@ -29,7 +29,7 @@ afterEach(() => {
 
 it("every example of the README runs, one after another", async () => {
   const blocks = [...README.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
-  expect(blocks).toHaveLength(10);
+  expect(blocks).toHaveLength(11);
   expect(blocks[0]!.trimEnd().split("\n").length).toBeLessThanOrEqual(20);
   const sheet = { strength: 18, hitPoints: 7 };
   const gateway = new testing.FakeGateway({
@@ -58,7 +58,7 @@ it("every example of the README runs, one after another", async () => {
   const { connection, replica, traced, tested, copy, fake } = await run(...Object.values(names));
   expect(gateway.session.game.root.characters).toMatchObject([{ name: "Ana", pluginData: { hitPoints: 6 } }]);
   expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{ x: 30 }] });
-  expect(show.mock.calls).toEqual([["Ana", expect.any(String), true, []]]);
+  expect(show.mock.calls).toEqual([["gm: Well met!"], ["Ana", expect.any(String), true, []]]);
   expect(draw).toHaveBeenCalled();
   expect(redraw).toHaveBeenCalled();
   expect(fake.session.game.root.pluginData["round"]).toBe(2);

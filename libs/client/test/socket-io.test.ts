@@ -6,6 +6,7 @@ import { io } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Connection, socketIoTransport } from "../src/index.ts";
+import { eventually } from "./support/eventually.ts";
 
 let http: HttpServer;
 let server: Server;
@@ -41,7 +42,7 @@ async function open(transports: ("polling" | "websocket")[] = ["websocket"]): Pr
   let token = 0;
   connection = new Connection({ transport: socketIoTransport(io, url, { transports }), token: () => `token-${token++}`, backoffBaseMs: 5 });
   connection.start();
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(["open", "refused"]).toContain(connection.state.name);
   });
 }
@@ -53,7 +54,7 @@ describe("the Socket.IO transport", () => {
     const heard = vi.fn();
     connection.on("event", heard);
     expect(await connection.request("echo", { a: 1 })).toEqual({ success: true, data: { a: 1 } });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(heard).toHaveBeenCalledExactlyOnceWith({ name: "heard", data: { data: { a: 1 } } });
     });
   });
@@ -61,7 +62,7 @@ describe("the Socket.IO transport", () => {
   it("comes back by itself with a fresh token when the transport is lost", async () => {
     await open();
     server.sockets.sockets.forEach((socket) => { socket.conn.close(); });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(tokens).toEqual(["token-0", "token-1"]);
       expect(connection.state.name).toBe("open");
     });
@@ -70,7 +71,7 @@ describe("the Socket.IO transport", () => {
   it("stays away after a disconnect packet, and after a token that was refused", async () => {
     await open();
     server.disconnectSockets(true);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(connection.state).toMatchObject({ name: "refused", code: 3500 });
     });
     refuse = { code: "PERMISSION_DENIED", message: "the token has run out", retryable: false, details: {} };

@@ -1,9 +1,10 @@
 import * as openTelemetry from "@opentelemetry/api";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
-import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 
 import { Connection, Replica, type OpenTelemetry, type Transport } from "../src/index.ts";
 import { FakeGateway } from "../src/testing/index.ts";
+import { eventually } from "./support/eventually.ts";
 
 const exporter = new InMemorySpanExporter();
 
@@ -27,7 +28,7 @@ function client(gateway: Pick<FakeGateway, "session" | "transport">, user: strin
 }
 
 async function live(...replicas: Replica[]): Promise<void> {
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(replicas.map(({ state }) => state.name)).toEqual(replicas.map(() => "live"));
   });
 }
@@ -42,7 +43,7 @@ describe("the spans of an update", () => {
     const [gm, ana] = [client(gateway, "gm", openTelemetry), client(gateway, "ana", openTelemetry)];
     await live(gm.replica, ana.replica);
     await gm.replica.update([{ path: "pluginData.round", operation: "set", value: 1 }]);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(ana.replica.head!.version).toBe("1");
     });
     const [sent, applied] = ["client.update.send", "client.update.apply"].map((name) => exporter.getFinishedSpans().filter((span) => span.name === name));

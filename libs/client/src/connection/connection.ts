@@ -1,4 +1,5 @@
 import type { Ack, ErrorBody, Refused } from "../core/types.ts";
+import type { ClientEvents, ServerEvents } from "../generated/protocol.ts";
 import { backoffMs } from "./backoff.ts";
 import { Emitter } from "./emitter.ts";
 import { Renewal } from "./renewal.ts";
@@ -84,6 +85,13 @@ export class Connection {
     return this.emitter.on(name, listener);
   }
 
+  /** Listens to one kind of event. Gives the function that ends it. */
+  onEvent<Name extends keyof ServerEvents>(event: Name, listener: (data: ServerEvents[Name]) => void): () => void {
+    return this.on("event", ({ name, data }) => {
+      if (name === event) listener(data as ServerEvents[Name]);
+    });
+  }
+
   start(): void {
     if (this.current.name === "stopped" || this.current.name === "refused") this.connect();
   }
@@ -110,6 +118,8 @@ export class Connection {
   }
 
   /** Sends an event and waits for its answer. Fails with {@link NoAnswer} alone. `trace` is a `traceparent`. */
+  request<Name extends keyof ClientEvents>(event: Name, data: ClientEvents[Name]["data"], trace?: string): Promise<ClientEvents[Name]["answer"]>;
+  request<T extends object>(event: string, data: unknown, trace?: string): Promise<Ack<T>>;
   request<T extends object>(event: string, data: unknown, trace?: string): Promise<Ack<T>> {
     return this.current.name === "open" ? this.ask<T>(event, data, this.options.answerMs, trace) : Promise.reject(new NoAnswer("lost"));
   }

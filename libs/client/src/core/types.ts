@@ -1,4 +1,22 @@
+import type { FullState, MissedUpdates, NotModified, Refused } from "../generated/protocol.ts";
 import type { JsonObject } from "./json.ts";
+
+export type {
+  EntryKind,
+  ErrorBody,
+  ErrorCode,
+  FullState,
+  Member as SessionMember,
+  MissedUpdates,
+  NotModified,
+  PresentUser,
+  Refused,
+  SessionStatus,
+  SessionSummary,
+  StateUpdate,
+  StateUpdateBroadcast,
+  UpdateSource,
+} from "../generated/protocol.ts";
 
 /** A character, actor, item or encounter: an object of the campaign. Its fields belong to plugins. */
 export type Entity = JsonObject;
@@ -41,49 +59,6 @@ export interface StateOperation {
   previous?: unknown;
 }
 
-export type UpdateSource = "gm" | "system";
-export type SessionStatus = "scheduled" | "active" | "paused" | "ending" | "ended";
-
-/** What the GM's client sends. A re-send after a lost answer carries the same `id` and the same `version`. */
-export interface StateUpdate {
-  id: string;
-  sessionId: string;
-  /** The version that the update is made for: the client's current one. */
-  version: string;
-  operations: StateOperation[];
-  timestamp: number;
-  source: UpdateSource;
-  epoch?: string;
-}
-
-export type ErrorCode = "VERSION_CONFLICT" | "VALIDATION_ERROR" | "TRANSACTION_FAILED" | "SESSION_NOT_FOUND" | "PERMISSION_DENIED";
-
-/** What every refusal says, on every interface. */
-export interface ErrorBody {
-  code: ErrorCode;
-  message: string;
-  currentVersion?: string;
-  currentHash?: string;
-  retryable: boolean;
-  retryAfterMs?: number;
-  /** Whether the failed update can still appear. Unknown: send it again with the same id and version to learn which. */
-  outcome?: "not_applied" | "unknown";
-  details: {
-    reason?: string;
-    operation?: number;
-    path?: string;
-    limit?: number;
-    actual?: number;
-    use?: string;
-  };
-  traceId?: string;
-}
-
-export interface Refused {
-  success: false;
-  error: ErrorBody;
-}
-
 /** Every answer: a success with its fields, or a refusal. */
 export type Ack<T> = ({ success: true } & T) | Refused;
 
@@ -98,90 +73,4 @@ export interface UpdateAccepted {
 
 export type StateUpdateResponse = Ack<UpdateAccepted>;
 
-export type EntryKind =
-  | "update"
-  | "start"
-  | "pause"
-  | "resume"
-  | "ending"
-  | "ended"
-  | "hand-over"
-  | "freeze"
-  | "repair"
-  | "mode"
-  | "deleted";
-
-/** What everyone else receives. Selectors are resolved to indexes; entries that only change the status have no operations. */
-export interface StateUpdateBroadcast {
-  sessionId: string;
-  operations: StateOperation[];
-  newVersion: string;
-  /** Null where the session skips hashes: there is nothing to compare. */
-  expectedHash: string | null;
-  epoch: string;
-  timestamp: number;
-  source: UpdateSource;
-  updateId: string;
-  kind: EntryKind;
-  status?: SessionStatus;
-  by?: string;
-  gameMasterId?: string;
-}
-
-/** Where the answer to `gameState:requestFull` stands; what all three of its forms have. */
-interface StateHead {
-  sessionId: string;
-  gameStateVersion: string;
-  epoch: string;
-  timestamp: number;
-  status: SessionStatus;
-}
-
-export interface FullState extends StateHead {
-  gameState: ServerGameState;
-  gameStateHash: string;
-}
-
-export interface NotModified extends StateHead {
-  notModified: true;
-  gameStateHash: string;
-}
-
-export interface MissedUpdates extends StateHead {
-  updates: StateUpdateBroadcast[];
-  gameStateHash: string | null;
-}
-
 export type StateAnswer = FullState | NotModified | MissedUpdates;
-
-export interface SessionMember {
-  userId: string;
-  name?: string;
-}
-
-/** Somebody who is connected to a session. */
-export interface PresentUser {
-  userId: string;
-  userName: string;
-  isGM: boolean;
-  since: number;
-}
-
-/** The session as a join answers it. The state is not in it. */
-export interface SessionSummary {
-  id: string;
-  name: string;
-  campaignId: string;
-  campaign: { id: string; name?: string };
-  gameMasterId: string;
-  gameMaster: SessionMember;
-  participantIds: string[];
-  participants: SessionMember[];
-  status: SessionStatus;
-  frozen: boolean;
-  epoch: string;
-  gameStateVersion: string;
-  gameStateHash: string | null;
-  lastStateUpdate: number;
-  createdAt: number;
-}

@@ -1,6 +1,7 @@
 import type { Channel, Transport, TransportListener } from "../connection/transport.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import type { StateOperation, StateUpdate, StateUpdateBroadcast } from "../core/types.ts";
+import type { Chat, ChatMessage } from "../generated/protocol.ts";
 import { FakeSession, refusal, type FakeSessionOptions } from "./fake-session.ts";
 import { NO_FAULTS, type Faults } from "./faults.ts";
 import { seededRandom } from "./random.ts";
@@ -33,6 +34,7 @@ export class FakeGateway {
   /** Whether a channel can be opened. */
   reachable = true;
   private readonly channels = new Set<FakeChannel>();
+  private said = 0;
   private readonly authenticate: (token: string) => string | undefined;
   private readonly random: () => number;
 
@@ -110,9 +112,22 @@ export class FakeGateway {
         return { success: true };
       case "gameState:requestFull":
         return this.session.state(held);
+      case "chat":
+        return this.relay(userId, data as Chat);
       default:
         return refusal("VALIDATION_ERROR", `this gateway does not know ${event}`, "UNKNOWN_EVENT");
     }
+  }
+
+  /** Chat goes to whom it is for, and to the sender. */
+  private relay(userId: string, { sessionId, message, recipient }: Chat): object {
+    const said = { id: `message-${++this.said}`, timestamp: Date.now() };
+    const only = recipient.type === "user" ? recipient.id : recipient.type === "gm" ? this.session.gameMasterId : undefined;
+    const data: ChatMessage = { ...said, sessionId, message, recipient, sender: { type: "user", id: userId, name: userId } };
+    for (const channel of this.channels) {
+      if (channel.joined && (only === undefined || channel.userId === only || channel.userId === userId)) this.send(channel, { event: "chat", data });
+    }
+    return { success: true, ...said };
   }
 
   private update(channel: FakeChannel, userId: string, frame: Frame): void {

@@ -1,0 +1,2 @@
+/** The text of `src/generated/protocol.ts`. */
+export function protocolTypes(): string;
