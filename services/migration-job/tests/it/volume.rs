@@ -88,7 +88,7 @@ async fn kill(old: &Old, args: &[&str], past: impl AsyncFn() -> bool) {
 
 #[tokio::test]
 async fn many_sessions_of_mixed_layouts_are_converted_killed_resumed_rolled_back_and_converted_again() {
-    let sessions: u32 = std::env::var(SESSIONS).map_or(400, |number| number.parse().unwrap());
+    let sessions: u32 = std::env::var(SESSIONS).map_or(200, |number| number.parse().unwrap());
     let small = peak_of_planning_and_converting((sessions / 10).max(SESSIONS_PER_CAMPAIGN)).await;
 
     let mut old = Old::new().await;

@@ -2,6 +2,7 @@
 //! was sent, answered, delivered, published and stored.
 
 mod contention;
+mod ending;
 mod instances;
 mod mongod;
 mod nats;

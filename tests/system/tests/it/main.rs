@@ -18,3 +18,4 @@ mod rooms;
 mod table;
 mod tracing;
 mod updates;
+mod write_back;
