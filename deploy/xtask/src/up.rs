@@ -1,6 +1,7 @@
 //! `up`: the whole platform on this machine, with a demo campaign, until Ctrl-C.
 
 mod card;
+mod cluster;
 mod demo;
 mod supervise;
 
@@ -23,6 +24,7 @@ use testkit::{
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use card::Card;
+use cluster::Cluster;
 pub(crate) use supervise::keep_alive;
 
 use crate::{
@@ -47,6 +49,9 @@ pub(crate) struct Options {
     /// How many state-authority instances to run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     authorities: u8,
+    /// Run three nats-servers and three mongods, so that one of each may be killed; their data is removed at the end
+    #[arg(long, conflicts_with = "data_dir")]
+    cluster: bool,
     /// Do not build the page
     #[arg(long)]
     no_page: bool,
@@ -56,6 +61,7 @@ pub(crate) struct Options {
 pub(crate) struct Running {
     pub(crate) platform: Platform,
     pub(crate) card: Card,
+    cluster: Option<Cluster>,
     _data: Option<Scratch>,
 }
 
@@ -85,7 +91,7 @@ async fn up(options: Options) -> anyhow::Result<()> {
     };
     announce(&running.card, json)?;
     tokio::select! {
-        never = keep_alive(&running.platform) => match never {},
+        never = keep_alive(running.platform.processes().chain(running.cluster.iter().flat_map(Cluster::processes))) => match never {},
         () = asked_to_stop() => {}
     }
     say("stopping ...");
@@ -117,9 +123,13 @@ pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
     if !no_page {
         gateway_config.push(("HTTP__STATIC_DIR".to_owned(), node::page().display().to_string()));
     }
+    let cluster = if options.cluster { Some(Cluster::start().await?) } else { None };
     let platform = Platform::start(PlatformOptions {
         authorities: usize::from(options.authorities),
         gateway_config,
+        config: cluster.as_ref().map(Cluster::settings).unwrap_or_default(),
+        nats_url: cluster.as_ref().map(Cluster::nats_url),
+        mongo_uri: cluster.as_ref().map(Cluster::mongo_uri),
         port_base: options.port_base,
         data: Some(data),
         output,
@@ -129,7 +139,7 @@ pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
     })
     .await?;
     let card = demo::load(&platform).await.context("loading the demo campaign")?;
-    Ok(Running { platform, card, _data: scratch })
+    Ok(Running { platform, card, cluster, _data: scratch })
 }
 
 fn prepare(release: bool, no_page: bool) -> anyhow::Result<()> {
@@ -176,7 +186,7 @@ fn announce(card: &Card, json: bool) -> anyhow::Result<()> {
 
 /// What the browser test runs against.
 pub(crate) fn for_tests() -> Options {
-    Options { port_base: None, data_dir: None, json: true, release: false, authorities: 2, no_page: false }
+    Options { port_base: None, data_dir: None, json: true, release: false, authorities: 2, cluster: false, no_page: false }
 }
 
 /// How long a platform may take to be built and to come up. A cold build of everything is most of it.

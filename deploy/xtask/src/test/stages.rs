@@ -102,7 +102,7 @@ fn browser_test() -> anyhow::Result<Count> {
     // A test may kill a service: as in `up`, it comes back.
     let result = runtime.block_on(async {
         tokio::select! {
-            never = up::keep_alive(&running.platform) => match never {},
+            never = up::keep_alive(running.platform.processes()) => match never {},
             counted = tokio::task::spawn_blocking(tests) => counted?,
         }
     });

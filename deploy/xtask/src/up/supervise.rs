@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testkit::{Platform, Process};
+use testkit::Process;
 
 use crate::run::say;
 
@@ -23,9 +23,9 @@ struct Ward<'a> {
     due: Option<Instant>,
 }
 
-pub(crate) async fn keep_alive(platform: &Platform) -> Infallible {
+pub(crate) async fn keep_alive<'a>(processes: impl Iterator<Item = &'a Process>) -> Infallible {
     let now = Instant::now();
-    let mut wards: Vec<_> = platform.processes().map(|process| Ward { process, started: now, wait: FIRST_WAIT, due: None }).collect();
+    let mut wards: Vec<_> = processes.map(|process| Ward { process, started: now, wait: FIRST_WAIT, due: None }).collect();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         for ward in &mut wards {
