@@ -34,7 +34,7 @@ enum Behaviour {
 }
 
 fn main() -> ExitCode {
-    service_kit::main("idle", "1.2.3", start)
+    service_kit::main("idle", "1.2.3", &[include_str!("idle.rs")], start)
 }
 
 async fn start(config: Config, service: Service) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! `#[serde(default)]`. Its serialised default is the list of known keys: any other key is an error that names the nearest
 //! one. Every key may also be given as `<key>_file`, the path of a file whose content is the value, as secrets are mounted.
 
+pub(crate) mod document;
 mod keys;
 mod read;
 

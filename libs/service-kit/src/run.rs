@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Clock, ConfigError, Health, Lifecycle, Metrics,
     admin::{self, Admin, AdminConfig},
-    config::{EXIT_BAD_CONFIG, Gathered, Sources, schema_of},
+    config::{EXIT_BAD_CONFIG, Gathered, Sources, document::document, schema_of},
     random_id,
     telemetry::{
         self, LogConfig, LogLevel,
@@ -68,13 +68,21 @@ struct Flags {
     /// Sets one key: section.key=value
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Prints every key with its default and what it is for, as a configuration file, and exits
+    #[arg(long)]
+    print_config: bool,
+    /// Reads the configuration, says what is wrong with it, and exits
+    #[arg(long)]
+    check_config: bool,
 }
 
 /// Runs a service until SIGTERM, SIGINT or a crash.
 ///
 /// `start` binds sockets, builds the components and spawns their tasks on the service's lifecycle, then returns; waiting
 /// for what the service needs belongs into it. An error from it that is a [`ConfigError`] exits with code 64.
-pub fn main<T, F, Fut>(name: &'static str, version: &'static str, start: F) -> ExitCode
+///
+/// `sources` are the source files of the configuration `T`, which is called `Config`: `--print-config` takes its words from them.
+pub fn main<T, F, Fut>(name: &'static str, version: &'static str, sources: &[&str], start: F) -> ExitCode
 where
     T: Default + Serialize + DeserializeOwned,
     F: FnOnce(T, Service) -> Fut,
@@ -85,11 +93,17 @@ where
         Ok(flags) => flags,
         Err(error) => error.exit(),
     };
+    if flags.print_config {
+        return print_config::<T>(sources);
+    }
     let sources = Sources { file: flags.config, overrides: flags.set, ..Sources::environment() };
     let (kit, config) = match read_config::<T>(&sources) {
         Ok(read) => read,
         Err(error) => return bad_config(name, &error),
     };
+    if flags.check_config {
+        return ExitCode::SUCCESS;
+    }
     let instance = if kit.instance.id.is_empty() { format!("{name}-{}", random_id()) } else { kit.instance.id.clone() };
     let log_level = match telemetry::init(name, &instance, &kit.log) {
         Ok(level) => level,
@@ -133,6 +147,27 @@ where
         },
     }
 }
+
+/// The kit's own sections are defined here and there.
+const OWN_SOURCES: [&str; 3] = [include_str!("run.rs"), include_str!("admin.rs"), include_str!("telemetry.rs")];
+
+fn print_config<T: Default + Serialize>(sources: &[&str]) -> ExitCode {
+    use std::io::Write as _;
+    let mut schema = schema_of::<KitConfig>();
+    schema.extend(schema_of::<T>());
+    let sources = [&OWN_SOURCES[..], sources].concat();
+    let text = document(&schema, &sources, &["KitConfig", "Config"]);
+    match write!(std::io::stdout(), "{HEAD}{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+const HEAD: &str = "\
+# Every key with its default. A key is also the variable STATEWARD_<SECTION>__<KEY>, the flag --set section.key=value, and with _FILE
+# (in a file: _file) behind it the path of a file with the value. Traces and metrics over OTLP are set by the usual OTEL_* variables.
+
+";
 
 fn read_config<T: Default + Serialize + DeserializeOwned>(sources: &Sources) -> Result<(KitConfig, T), ConfigError> {
     let mut schema = schema_of::<KitConfig>();

@@ -150,6 +150,11 @@ fn sum_of(metrics: &str, name: &str, labels: &[&str]) -> f64 {
         .sum()
 }
 
+/// The service's program, built if need be; blocks.
+pub fn program_of(service: &str) -> anyhow::Result<PathBuf> {
+    program(service, None)
+}
+
 /// The service's program. Unless somebody says where it is, it is built first, so that no test runs yesterday's.
 fn program(service: &str, programs: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let file = format!("stateward-{service}");

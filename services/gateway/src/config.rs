@@ -8,6 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{auth::AuthConfig, edge::EdgeConfig, presence::PresenceConfig, room::catchup::Bounds};
 
+/// Where the keys are described, for `--print-config`.
+pub const SOURCES: [&str; 5] = [
+    include_str!("config.rs"),
+    include_str!("auth/config.rs"),
+    include_str!("edge/config.rs"),
+    include_str!("presence.rs"),
+    include_str!("../../../libs/bus/src/config.rs"),
+];
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use gateway::service;
 
 fn main() -> ExitCode {
-    service_kit::main("gateway", env!("CARGO_PKG_VERSION"), service::start)
+    service_kit::main("gateway", env!("CARGO_PKG_VERSION"), &gateway::config::SOURCES, service::start)
 }

@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 use service_kit::ConfigError;
 use store::StoreConfig;
 
+/// Where the keys are described, for `--print-config`.
+pub const SOURCES: [&str; 4] = [
+    include_str!("config.rs"),
+    include_str!("../../../libs/bus/src/config.rs"),
+    include_str!("../../../libs/store/src/config.rs"),
+    include_str!("../../../libs/game-state/src/limits.rs"),
+];
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -5,5 +5,8 @@ use std::process::ExitCode;
 use state_authority::Config;
 
 fn main() -> ExitCode {
-    service_kit::main("state-authority", env!("CARGO_PKG_VERSION"), async |config: Config, kit| config.build(kit).await?.run().await)
+    let sources = &state_authority::config::SOURCES;
+    service_kit::main("state-authority", env!("CARGO_PKG_VERSION"), sources, async |config: Config, kit| {
+        config.build(kit).await?.run().await
+    })
 }

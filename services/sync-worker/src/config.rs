@@ -7,6 +7,10 @@ use store::StoreConfig;
 
 use crate::plan::{ConflictPolicy, Policy, RemovedPolicy};
 
+/// Where the keys are described, for `--print-config`.
+pub const SOURCES: [&str; 3] =
+    [include_str!("config.rs"), include_str!("../../../libs/bus/src/config.rs"), include_str!("../../../libs/store/src/config.rs")];
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

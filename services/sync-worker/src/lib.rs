@@ -34,5 +34,5 @@ mod sweep;
 mod sync;
 mod work;
 
-pub use config::Config;
+pub use config::{Config, SOURCES};
 pub use service::start;

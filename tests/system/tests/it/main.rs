@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
 mod catch_up;
+mod configuration;
 mod deploy_chart;
 mod deploy_nats;
 mod ending;
@@ -13,8 +14,10 @@ mod journal;
 mod kills;
 mod observability;
 mod play;
+mod principles;
 mod refusals;
 mod rooms;
+mod start_order;
 mod table;
 mod tracing;
 mod updates;
