@@ -1,6 +1,6 @@
 /* global db -- mongosh gives the script its database */
 // MongoDB users, one for each service that uses it; the gateway has none. Run once by an administrator on the primary:
-//   AUTHORITY_PASSWORD=... SYNC_PASSWORD=... MIGRATION_PASSWORD=... mongosh "mongodb://admin@mongo/?replicaSet=stateward" users.js
+//   AUTHORITY_PASSWORD=... SYNC_PASSWORD=... MIGRATION_PASSWORD=... OPERATOR_PASSWORD=... mongosh "mongodb://admin@mongo/?replicaSet=stateward" users.js
 // The database is STATEWARD_DATABASE, or `stateward`. Running it again sets roles and passwords anew.
 
 const name = process.env.STATEWARD_DATABASE || "stateward";
@@ -25,6 +25,18 @@ if (target.getRole("stateward-sync")) {
   target.createRole({ role: "stateward-sync", ...syncRole });
 }
 
+// Reads sessions and journals. It writes nothing: repairs are the authority's, at its request. `epoch new --all`, which is run while all
+// authorities are down, is run with the authority's user.
+const operatorRole = {
+  privileges: ["gameSessions", "sessionUpdates", "sessionBackups"].map((collection) => on(collection, "find")),
+  roles: [],
+};
+if (target.getRole("stateward-operator")) {
+  target.updateRole("stateward-operator", operatorRole);
+} else {
+  target.createRole({ role: "stateward-operator", ...operatorRole });
+}
+
 const user = (user, password, role) => {
   if (!password) throw new Error(`no password for ${user}`);
   const account = { pwd: password, roles: [{ role, db: name }], mechanisms: ["SCRAM-SHA-256"] };
@@ -37,5 +49,6 @@ const user = (user, password, role) => {
 // The authority makes the indexes, writes sessions and journal, and imports campaigns.
 user("state-authority", process.env.AUTHORITY_PASSWORD, "readWrite");
 user("sync-worker", process.env.SYNC_PASSWORD, "stateward-sync");
+user("stateward", process.env.OPERATOR_PASSWORD, "stateward-operator");
 // Drop it after the migration: db.dropUser("migration-job").
 user("migration-job", process.env.MIGRATION_PASSWORD, "readWrite");

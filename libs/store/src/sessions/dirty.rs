@@ -53,6 +53,17 @@ impl Store {
         self.within("count failed syncs", self.sessions().count_documents(filter)).await
     }
 
+    /// Open sessions that have failed too often, with the reason in their marks.
+    pub async fn sessions_given_up(&self, limit: u32) -> Result<Vec<SessionDocument>, StoreError> {
+        let filter = doc! { "openFor": { "$gt": "" }, "sync.failures": { "$gte": MOST_FAILURES } };
+        self.list("list failed syncs", filter, doc! { "_id": 1 }, limit).await
+    }
+
+    /// How many sessions are frozen, ended ones included.
+    pub async fn count_frozen_sessions(&self) -> Result<u64, StoreError> {
+        self.within("count frozen sessions", self.sessions().count_documents(doc! { "frozen": { "$exists": true } })).await
+    }
+
     /// Notes why the campaign's documents could not be written, and counts it. Gives the failures in a row, none where there
     /// is no such session. A mark set later begins the count again.
     pub async fn count_sync_failure(&self, id: &SessionId, error: &str) -> Result<Option<u32>, StoreError> {

@@ -20,15 +20,16 @@ use self::{certificates::Authority, wire::Wire};
 use crate::{play::Play, table::Table};
 
 /// User, its password's variable in the permissions, its inbox.
-const USERS: [(&str, &str, &str); 3] = [
+const USERS: [(&str, &str, &str); 4] = [
     ("gateway", "GATEWAY_PASSWORD", "_INBOX_gateway"),
     ("state-authority", "AUTHORITY_PASSWORD", "_INBOX_authority"),
     ("sync-worker", "SYNC_PASSWORD", "_INBOX_sync"),
+    ("stateward", "STATEWARD_PASSWORD", "_INBOX_stateward"),
 ];
 
 /// What a user's service says, and what it must not be let to say.
 #[rustfmt::skip]
-const VERDICTS: [(&str, &[&str], &[&str]); 3] = [
+const VERDICTS: [(&str, &[&str], &[&str]); 4] = [
     (
         "gateway",
         &[
@@ -67,6 +68,18 @@ const VERDICTS: [(&str, &[&str], &[&str]); 3] = [
             "PUB session.s1.update", "PUB session.s1.updated", "PUB session.s1.command", "PUB session.s1.event", "PUB authority.a1.update",
             "PUB $JS.API.STREAM.DELETE.SESSION_SYNC", "PUB $JS.API.CONSUMER.DELETE.SESSION_SYNC.sync-worker", "PUB $KV.instances.a1",
             "SUB session.s1.update", "SUB session.s1.updated", "SUB _INBOX_gateway.>", "SUB _INBOX_authority.>", "SUB >",
+        ],
+    ),
+    (
+        "stateward",
+        &[
+            "PUB session.s1.command", "PUB session.s1.history", "PUB session.s1.sync", "PUB sessions.heads", "SUB session.s1.updated",
+            "PUB $JS.API.DIRECT.GET.SESSION_UPDATES.session.*.updated", "PUB $JS.API.DIRECT.GET.KV_instances", "SUB _INBOX_stateward.x",
+        ],
+        &[
+            "PUB session.s1.update", "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB session.s1.event",
+            "PUB authority.a1.update", "PUB $KV.instances.a1", "PUB $KV.presence.x", "PUB $JS.API.STREAM.DELETE.SESSION_UPDATES",
+            "PUB $JS.API.STREAM.PURGE.SESSION_SYNC", "SUB session.s1.update", "SUB user.u1.event", "SUB _INBOX_gateway.>", "SUB >",
         ],
     ),
 ];

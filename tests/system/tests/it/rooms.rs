@@ -38,6 +38,7 @@ const ROOMS: &[Room] = &[
     Room { name: "state-authority", uses: WRITERS, tests_use: &["testkit"], never_direct: WEB, never: &[] },
     Room { name: "sync-worker", uses: WRITERS, tests_use: &["testkit"], never_direct: WEB, never: &[] },
     Room { name: "migration-job", uses: WRITERS, tests_use: &["testkit"], never_direct: WEB, never: &[] },
+    Room { name: "operator", uses: WRITERS, tests_use: &["testkit"], never_direct: WEB, never: &[] },
     Room { name: "testkit", uses: &[], tests_use: &[], never_direct: &[], never: &["mongodb", "async-nats", "axum"] },
     Room { name: "xtask", uses: &["testkit"], tests_use: &[], never_direct: &[], never: &["mongodb", "async-nats", "axum"] },
     Room { name: "system-tests", uses: &[], tests_use: &["game-state", "protocol", "testkit"], never_direct: &[], never: &[] },

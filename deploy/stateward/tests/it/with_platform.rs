@@ -1,0 +1,117 @@
+use std::{process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use testkit::{Client, Transport, client, eventually, scratch::Scratch};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::stage::{GM, Stage};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn update(gm: &Client, session: &str, version: u64) -> anyhow::Result<Value> {
+    let operations = json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": version}]);
+    client::accepted(gm.update(session, &format!("u{version}"), version, operations).await?)
+}
+
+/// One platform for all of it: starting one is most of the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epochs() {
+    let stage = Stage::set().await.unwrap();
+    let session = stage.session.as_str();
+    let gm = Client::connect(Transport::WebSocket, &stage.platform.url(), &stage.platform.signer.user(GM, GM)).await.unwrap();
+    gm.join(session).await.unwrap();
+    update(&gm, session, 0).await.unwrap();
+
+    let doctor = stage.json(&["doctor"], 0).await.unwrap();
+    assert!(doctor["checks"].as_array().unwrap().len() >= 10 && doctor["ok"] == true, "{doctor}");
+
+    // Follow: what was there, then what comes, each with its trace and without its value.
+    let mut tail = stage.command();
+    let mut tail = tail
+        .args(["--json", "session", "tail", session, "--since", "0", "--count", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut notes = BufReader::new(tail.stderr.take().unwrap()).lines();
+    assert!(notes.next_line().await.unwrap().unwrap().starts_with("following"), "progress goes to standard error");
+    let answer = update(&gm, session, 1).await.unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut line = async || -> Value { serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap() };
+    assert_eq!(line().await["version"], "1");
+    let followed = line().await;
+    assert_eq!((&followed["version"], &followed["traceId"]), (&json!("2"), &answer["traceId"]));
+    assert_eq!(followed["operations"], json!(["set characters.0.pluginData.hitPoints"]));
+    assert_eq!(tail.wait().await.unwrap().code(), Some(0), "it ends after the entries that were asked for");
+
+    // Verify and compare.
+    assert_eq!(stage.json(&["session", "verify", session], 0).await.unwrap()["version"], "2");
+    assert_eq!(stage.json(&["session", "verify", session, "--offline"], 0).await.unwrap()["version"], "2");
+    let scratch = Scratch::new("operator").unwrap();
+    let file = scratch.path().join("state.json");
+    let mut state = gm.full_state(session).await.unwrap()["gameState"].clone();
+    std::fs::write(&file, state.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(stage.json(&["session", "diff", session, file], 0).await.unwrap()["differences"], json!([]));
+    state["characters"][0]["pluginData"]["hitPoints"] = json!(99);
+    std::fs::write(file, state.to_string()).unwrap();
+    let found = stage.json(&["session", "diff", session, file], 1).await.unwrap();
+    assert_eq!(found["differences"][0]["path"], "/characters/0/pluginData/hitPoints");
+
+    // Write back, and wait for it.
+    assert_eq!(stage.json(&["session", "sync", session, "--wait"], 0).await.unwrap()["syncedVersion"], "2");
+    let shown = stage.json(&["session", "show", session], 0).await.unwrap();
+    assert_eq!((&shown["journal"]["headVersion"], &shown["document"]["sync"]["version"]), (&json!("2"), &json!("2")));
+
+    // A repair leaves its reason; then the session goes on in the new epoch.
+    let repaired = stage.json(&["session", "repair", session, "rehash", "--reason", "a test", "--yes"], 0).await.unwrap();
+    let audit = stage.json(&["session", "show", session], 0).await.unwrap();
+    assert!(audit["document"]["audit"].as_array().unwrap().iter().any(|record| record["reason"] == "a test"), "{audit}");
+    assert_eq!(audit["document"]["epoch"], repaired["epoch"]);
+
+    // New epochs for all: not while an authority runs; and after it, clients start afresh where they were.
+    let refused = stage.run(&["epoch", "new", "--all", "--reason", "restored", "--yes"]).await.unwrap();
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("stop the state-authorities first"), "{refused:?}");
+    stage.platform.authorities[0].terminate().await.unwrap();
+    let gone = eventually("the authority to be gone", PATIENCE, async || {
+        let done = stage.run(&["--json", "epoch", "new", "--all", "--reason", "restored", "--yes"]).await.ok()?;
+        (done.code == Some(0)).then(|| done.json())
+    });
+    assert_eq!(gone.await.unwrap()["done"][0]["session"], session);
+    stage.platform.authorities[0].restart().await.unwrap();
+    let state = eventually("the session to be served again", PATIENCE, async || {
+        gm.full_state(session).await.ok().filter(|state| state["epoch"] != repaired["epoch"])
+    })
+    .await
+    .unwrap();
+    assert_eq!(state["gameState"]["characters"][0]["pluginData"]["hitPoints"], 1, "the state is the same");
+    let version: u64 = state["gameStateVersion"].as_str().unwrap().parse().unwrap();
+    update(&gm, session, version).await.unwrap();
+    assert_eq!(stage.json(&["session", "verify", session], 0).await.unwrap()["sound"], true);
+
+    // A session that was given up is listed, and asked for again.
+    assert_eq!(stage.json(&["dead-letters", "ls"], 0).await.unwrap()["deadLetters"], json!([]));
+    let mut connection = stage.platform.mongo.connect().await.unwrap();
+    let updates = json!([{"q": {"_id": session}, "u": {"$set": {"sync.failures": 10, "sync.error": "a test"}}}]);
+    connection.command(&stage.platform.database, "update", json!("gameSessions"), json!({"updates": updates})).await.unwrap();
+    assert_eq!(stage.json(&["dead-letters", "ls"], 1).await.unwrap()["deadLetters"][0]["error"], "a test");
+    assert_eq!(stage.json(&["dead-letters", "replay", "--all"], 0).await.unwrap()["replayed"], json!([session]));
+    eventually("it to be written back", PATIENCE, async || {
+        let listed = stage.run(&["dead-letters", "ls"]).await.ok()?;
+        (listed.code == Some(0)).then_some(())
+    })
+    .await
+    .unwrap();
+    let listed = stage.json(&["session", "ls", "--status", "active"], 0).await.unwrap();
+    assert_eq!(listed["sessions"][0]["id"], session);
+    stage.platform.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_answer_has_its_own_exit_code() {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_stateward"));
+    command.env_clear().args(["--set", "nats.servers=nats://127.0.0.1:1", "--set", "operator.timeout_ms=200", "session", "verify", "s1"]);
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(69), "{}", String::from_utf8_lossy(&output.stderr));
+}
