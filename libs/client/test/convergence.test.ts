@@ -132,7 +132,7 @@ describe("replicas", () => {
         for (const one of clients) one.stop();
         await vi.advanceTimersByTimeAsync(1000);
       }),
-      { numRuns: Number(process.env["STATEWARD_CONVERGENCE_CASES"] ?? 150) },
+      { numRuns: Number(process.env["STATEWARD_CONVERGENCE_CASES"] ?? 300) },
     );
   });
 });

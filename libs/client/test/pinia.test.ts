@@ -221,6 +221,31 @@ describe("what is kept", () => {
     await again.logout();
   });
 
+  it("is copied less often the longer a copy takes", async () => {
+    const saves: string[] = [];
+    const keep: Keep = { lastSession: () => undefined, load: () => Promise.resolve(undefined), wipe: () => Promise.resolve(), save: ({ gameStateVersion }) => Promise.resolve(void saves.push(gameStateVersion!)) };
+    let clock = 0;
+    const now = vi.spyOn(performance, "now").mockImplementation(() => clock);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const gm = open("gm", keep);
+      connections.at(-1)!.start();
+      const joining = gm.joinSession(SESSION);
+      await vi.advanceTimersByTimeAsync(50);
+      await joining;
+      // Each look at the clock is 100 ms later: so long takes a copy.
+      now.mockImplementation(() => (clock += 100));
+      for (let second = 0; second < 10; second++) {
+        void gm.updateGameState(hit(second));
+        await vi.advanceTimersByTimeAsync(1_000);
+      }
+      expect(saves.length).toBeGreaterThan(1);
+      expect(saves.length).toBeLessThanOrEqual(4);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("is given up with a word when there is no room, and the session goes on", async () => {
     const onFault = vi.fn();
     const keep = keepOf("gm", onFault);

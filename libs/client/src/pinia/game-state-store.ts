@@ -10,6 +10,9 @@ import type { KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "../
 import type { Keep, KeptIds } from "./keep.ts";
 import { useGameSessionStore } from "./session-store.ts";
 
+/** Of the page's time, copying the state to keep it takes no more than one part in so many. */
+const COPY_SHARE = 50;
+
 /** What the store needs from outside: it neither logs in nor opens connections. */
 export interface GameStateConnection {
   readonly connection: Connection;
@@ -17,7 +20,7 @@ export interface GameStateConnection {
   readonly userId: string;
   /** Without one, nothing outlives the page. */
   readonly keep?: Keep;
-  /** At most so often is the state kept. */
+  /** At most so often is the state kept; a large one less often. */
   readonly keepMs?: number;
   readonly replica?: Omit<ReplicaOptions, "connection" | "sessionId" | "reactive" | "kept">;
 }
@@ -45,6 +48,8 @@ export const useGameStateStore = defineStore("gameState", () => {
   let given: GameStateConnection | undefined;
   let replica: Replica | undefined;
   let keeping: ReturnType<typeof setTimeout> | undefined;
+  /** What the last copy to keep took. */
+  let copyingMs = 0;
   /** Counts joins: what an earlier one still awaits is not for a later one. */
   let visit = 0;
   const listeners = new Set<(update: ReplicaEvents["updated"]) => void>();
@@ -201,14 +206,16 @@ export const useGameStateStore = defineStore("gameState", () => {
     if (given?.keep === undefined) return;
     keeping ??= setTimeout(() => {
       void save();
-    }, given.keepMs ?? 2_000);
+    }, Math.max(given.keepMs ?? 2_000, copyingMs * COPY_SHARE));
   }
 
   /** Keeps what is held now. Called by itself now and then; call it when the page is hidden. */
   async function save(): Promise<void> {
     clearTimeout(keeping);
     keeping = undefined;
+    const began = performance.now();
     const kept: KeptState | undefined = replica?.snapshot();
+    copyingMs = performance.now() - began;
     if (kept === undefined || sessionId.value === null) return;
     const { version, hash } = kept;
     await given?.keep?.save({ sessionId: sessionId.value, isGM: isGM.value, gameStateVersion: version, gameStateHash: hash }, kept);
