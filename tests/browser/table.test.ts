@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 
 import { screenshot } from "./support/browser.ts";
+import { listenerOf } from "./support/process.ts";
 import { ownSession } from "./support/session.ts";
 import { atVersion, drag, live, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
 
@@ -269,7 +270,7 @@ describe("without the network", () => {
     const players = await Promise.all(up.players.slice(0, 3).map((player) => openLive(player)));
     await token(gm, "token-tamsin").waitFor({ state: "attached" });
     const from = await squareOf(gm, "token-tamsin");
-    process.kill(up.pids.gateway, "SIGKILL");
+    process.kill(listenerOf(up.gateway), "SIGKILL");
     for (const page of [gm, ...players]) await page.locator('#connection:not([data-state="live"])').waitFor();
     // What is done meanwhile waits, and is sent once there is a gateway again.
     await drag(gm, "token-tamsin", 0, -1);

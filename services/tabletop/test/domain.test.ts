@@ -73,7 +73,8 @@ describe("the map", () => {
     const nearer = zoomAt(view, { x: 100, y: 400 }, 2);
     expect((100 - nearer.x) / nearer.scale).toBeCloseTo((100 - view.x) / view.scale);
     expect((400 - nearer.y) / nearer.scale).toBeCloseTo((400 - view.y) / view.scale);
-    expect(frameOf([{ x: 5, y: 6, size: 1 }, { x: 0, y: 9, size: 2 }], { width: 10, height: 20 })).toEqual({ x: 0, y: 4 * CELL, width: 8 * CELL, height: 9 * CELL });
+    expect(frameOf([{ x: 5, y: 6, size: 1 }, { x: 0, y: 9, size: 2 }], { width: 20, height: 20 })).toEqual({ x: 0, y: 4 * CELL, width: 8 * CELL, height: 9 * CELL });
+    expect(frameOf([{ x: 1, y: 6, size: 1 }, { x: 8, y: 6, size: 1 }], { width: 10, height: 20 })).toMatchObject({ x: 0, width: 10 * CELL });
     expect(frameOf([], { width: 10, height: 20 })).toEqual({ x: 0, y: 0, width: 10 * CELL, height: 20 * CELL });
     expect(squareAt(64 * 3 + 40, -500, 1, { width: 5, height: 5 })).toEqual({ x: 4, y: 0 });
     expect(squareAt(64 * 9, 64 * 9, 2, { width: 5, height: 5 })).toEqual({ x: 3, y: 3 });

@@ -8,7 +8,6 @@ export interface Platform {
   readonly players: readonly User[];
   readonly outsider: User;
   readonly admin: User;
-  readonly pids: { readonly gateway: number };
 }
 
 export interface User {

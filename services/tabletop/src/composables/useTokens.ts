@@ -4,6 +4,7 @@ import { computed, type ComputedRef } from "vue";
 
 import { tokensOf, type Token } from "../domain/encounter.ts";
 import { turnsView } from "../domain/turns.ts";
+import { useEntitiesStore } from "../stores/entities.ts";
 
 /** A token with what is known of whom it stands for. */
 export interface TokenView extends Token {
@@ -16,13 +17,14 @@ export interface TokenView extends Token {
 /** The tokens that this person may see: hidden ones are for the game master alone, as is how hostile ones fare. */
 export function useTokens(): ComputedRef<TokenView[]> {
   const game = useGameStateStore();
+  const entities = useEntitiesStore();
   return computed(() => {
     const encounter = game.currentEncounter;
     const current = turnsView(encounter)?.currentId;
     return tokensOf(encounter)
       .filter(({ isVisible }) => isVisible || game.isGM)
       .map((token) => {
-        const entity = game[token.of].find(({ id }) => id === token.entityId);
+        const entity = entities[token.of].get(token.entityId);
         const sheet = entity === undefined ? undefined : dnd5e.readSheet(entity);
         const shown = sheet !== undefined && (game.isGM || token.barShown);
         return {

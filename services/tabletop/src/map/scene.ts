@@ -22,6 +22,8 @@ interface Placed {
 }
 
 const GLIDE_S = 0.18;
+/** Of a square on the screen. */
+const LEGIBLE_PX = 20;
 /** Fast at first. */
 const glide = (time: number, from: number, by: number, duration: number): number => from + by * (1 - (1 - time / duration) ** 3);
 
@@ -66,7 +68,7 @@ export class Scene {
     }
     for (const look of looks) this.place(look, palette, mayMove);
     if (this.home === undefined && this.ground !== undefined) {
-      this.home = frameOf(looks.map(({ token }) => token), this.ground);
+      this.home = this.homeOf(looks, this.ground);
       this.goHome();
     }
   }
@@ -90,6 +92,14 @@ export class Scene {
 
   destroy(): void {
     this.stage.destroy();
+  }
+
+  /** All tokens, or the party alone on a screen where all would be too small to be told apart. */
+  private homeOf(looks: readonly TokenLook[], ground: BattleGround): Frame {
+    const all = frameOf(looks.map(({ token }) => token), ground);
+    const party = looks.filter(({ token }) => token.disposition === "friendly");
+    if (party.length === 0 || fit(all, this.stage.size()).scale * CELL >= LEGIBLE_PX) return all;
+    return frameOf(party.map(({ token }) => token), ground);
   }
 
   private goHome(): void {

@@ -30,12 +30,17 @@ export function fit({ x, y, width, height }: Frame, screen: Size): View {
 
 /** Squares around the tokens that are shown with them. */
 const AROUND = 2;
+/** Of a map's length: from there on, all of it is shown. */
+const NEARLY_ALL = 0.75;
 
 /** Where something is: the tokens with some ground around them, or the whole map when there are none. In world units. */
 export function frameOf(tokens: readonly { readonly x: number; readonly y: number; readonly size: number }[], map: Size): Frame {
-  const [left, top] = [Math.max(0, Math.min(map.width, ...tokens.map(({ x }) => x)) - AROUND), Math.max(0, Math.min(map.height, ...tokens.map(({ y }) => y)) - AROUND)];
-  const [right, bottom] = [Math.min(map.width, Math.max(0, ...tokens.map(({ x, size }) => x + size)) + AROUND), Math.min(map.height, Math.max(0, ...tokens.map(({ y, size }) => y + size)) + AROUND)];
-  if (right <= left || bottom <= top) return { x: 0, y: 0, width: map.width * CELL, height: map.height * CELL };
+  const span = (starts: readonly number[], ends: readonly number[], length: number): [number, number] => {
+    const [from, to] = [Math.max(0, Math.min(length, ...starts) - AROUND), Math.min(length, Math.max(0, ...ends) + AROUND)];
+    return to <= from || to - from >= NEARLY_ALL * length ? [0, length] : [from, to];
+  };
+  const [left, right] = span(tokens.map(({ x }) => x), tokens.map(({ x, size }) => x + size), map.width);
+  const [top, bottom] = span(tokens.map(({ y }) => y), tokens.map(({ y, size }) => y + size), map.height);
   return { x: left * CELL, y: top * CELL, width: (right - left) * CELL, height: (bottom - top) * CELL };
 }
 
