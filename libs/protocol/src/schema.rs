@@ -2,7 +2,8 @@
 //! document of the client events and the NATS subjects. Both are generated from the types of this crate and checked in under
 //! `schemas/`; this module exists in tests only, so that no service carries it.
 //!
-//! After a change of a type: `STATEWARD_WRITE_SCHEMAS=1 cargo test -p stateward-protocol schema`.
+//! After a change of a type: `STATEWARD_WRITE_SCHEMAS=1 cargo test -p stateward-protocol schema`, and for the TypeScript client
+//! `npm run generate -w @stateward/client`.
 
 mod asyncapi;
 mod bodies;
