@@ -13,15 +13,22 @@ const NODE: (u32, u32) = (20, 19);
 
 /// `npm ci`, unless what is installed is what the lock file says.
 pub(crate) fn install() -> anyhow::Result<()> {
+    install_at("")
+}
+
+/// The same for a package that is not of the workspace.
+pub(crate) fn install_at(directory: &str) -> anyhow::Result<()> {
     needs()?;
-    let lock = fs::read(workspace().join("package-lock.json")).context("reading package-lock.json")?;
+    let directory = workspace().join(directory);
+    let lock =
+        fs::read(directory.join("package-lock.json")).with_context(|| format!("the package-lock.json of {}", directory.display()))?;
     let digest: String = Sha256::digest(&lock).iter().map(|byte| format!("{byte:02x}")).collect();
-    let stamp = workspace().join("node_modules/.stateward-lock");
+    let stamp = directory.join("node_modules/.stateward-lock");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == digest) {
         return Ok(());
     }
     say("installing what package-lock.json names ...");
-    must(&mut command("npm", &["ci", "--no-audit", "--no-fund"]))?;
+    must(command("npm", &["ci", "--no-audit", "--no-fund"]).current_dir(&directory))?;
     fs::write(&stamp, digest).with_context(|| format!("writing {}", stamp.display()))
 }
 

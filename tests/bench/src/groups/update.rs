@@ -1,0 +1,127 @@
+//! How long one update takes: to its answer, and to every player. One game master, eight players.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Effort;
+use crate::{
+    dialect::Dialect,
+    limits::{RawMongo, RawNats, sha256_ms},
+    load::Outcome,
+    report::{Report, Table, note},
+    role::Load,
+    stack::{Ours, Peer, PeerKind},
+    state::State,
+    statistics::{Rounds, ratios},
+};
+
+const PLAYERS: usize = 8;
+const SIZES: &[(&str, usize)] = &[("10 KB", 10 << 10), ("100 KB", 100 << 10), ("1 MB", 1 << 20), ("8 MB", (8 << 20) - (512 << 10))];
+/// Above this the peers take seconds for one update, or refuse.
+const PEERS_UP_TO: usize = 1 << 20;
+const PEERS: [PeerKind; 3] = [PeerKind::Cached, PeerKind::ShareDb, PeerKind::Colyseus];
+
+pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
+    let ours = Ours::start().await?;
+    let mongo = &ours.0.mongo;
+    let mut raw = RawMongo::connect(mongo).await?;
+    let nats = RawNats::connect(&ours.0.nats).await?;
+    let mut peers = Vec::new();
+    for kind in PEERS {
+        peers.push(Peer::start(kind, mongo).await?);
+    }
+
+    let mut answers = Table::new(&[
+        "state",
+        "raw majority write, p50 ms",
+        "ours, ack p50 ms",
+        "ours / raw",
+        "cached / raw",
+        "ShareDB / raw",
+        "Colyseus / raw (not durable)",
+        "ours, p99 / raw p99",
+    ]);
+    let mut deliveries = Table::new(&[
+        "state",
+        "ours, p50 ms",
+        "ours / raw write",
+        "cached / raw write",
+        "ShareDB / raw write",
+        "Colyseus / raw write (not durable)",
+    ]);
+    let mut parts =
+        Table::new(&["state", "NATS request and reply / raw write", "JetStream publish / raw write", "one SHA-256 pass / raw write"]);
+    let mut smallest = None;
+    for (name, bytes) in effort.of(SIZES, SIZES) {
+        note(&format!("{name} ..."));
+        let state = State::of(bytes);
+        let mut loads = vec![Load::open(&ours.plan(Dialect::Plain, 1, PLAYERS, &state).await?).await?];
+        if bytes <= PEERS_UP_TO {
+            for peer in &peers {
+                loads.push(Load::open(&peer.plan(mongo, 1, PLAYERS, &state).await?).await?);
+            }
+        }
+        let seconds = effort.seconds(1.5);
+        let mut written = Vec::new();
+        let mut hops = [Vec::new(), Vec::new(), Vec::new()];
+        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); loads.len()];
+        // The first is for caches and compilers to warm up.
+        for load in &mut loads {
+            load.run(0.5, 1).await?;
+        }
+        raw.writes(Duration::from_millis(300)).await?;
+        for _ in 0..effort.rounds(5) {
+            written.push(raw.writes(Duration::from_secs_f64(seconds)).await?);
+            for (load, outcomes) in loads.iter_mut().zip(&mut outcomes) {
+                outcomes.push(load.run(seconds, 1).await?);
+            }
+            hops[0].push(nats.requests(Duration::from_millis(200)).await?.p50);
+            hops[1].push(nats.stream_publishes(Duration::from_millis(200)).await?.p50);
+            hops[2].push(sha256_ms(bytes, 20));
+        }
+        let raw_p50: Vec<f64> = written.iter().map(|spread| spread.p50).collect();
+        let raw_p99: Vec<f64> = written.iter().map(|spread| spread.p99).collect();
+        let of = |server: usize, figure: fn(&Outcome) -> f64| -> Vec<f64> {
+            outcomes.get(server).map_or_else(Vec::new, |outcomes| outcomes.iter().map(figure).collect())
+        };
+        let ratio = |server: usize, figure: fn(&Outcome) -> f64| ratios(&of(server, figure), &raw_p50);
+        let cell =
+            |server: usize, figure: fn(&Outcome) -> f64| if server < loads.len() { ratio(server, figure).cell(2) } else { "-".to_owned() };
+        let (ack, delivery): (fn(&Outcome) -> f64, fn(&Outcome) -> f64) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
+        let (ours_p50, raw_write) = (Rounds::of(of(0, ack)), Rounds::of(raw_p50.iter().copied()));
+        let tail = ratios(&of(0, |outcome| outcome.ack_ms.p99), &raw_p99);
+        answers.row(
+            vec![
+                name.to_owned(),
+                raw_write.cell(2),
+                ours_p50.cell(2),
+                cell(0, ack),
+                cell(1, ack),
+                cell(2, ack),
+                cell(3, ack),
+                tail.cell(2),
+            ],
+            json!({"state": name, "rawWriteMs": raw_write, "ackMs": ours_p50, "toRaw": ratio(0, ack), "tailToRaw": tail,
+                "cachedToRaw": ratio(1, ack), "shareDbToRaw": ratio(2, ack), "colyseusToRaw": ratio(3, ack)}),
+        );
+        let delivered = Rounds::of(of(0, delivery));
+        deliveries.row(
+            vec![name.to_owned(), delivered.cell(2), cell(0, delivery), cell(1, delivery), cell(2, delivery), cell(3, delivery)],
+            json!({"state": name, "deliveryMs": delivered, "toRaw": ratio(0, delivery), "cachedToRaw": ratio(1, delivery),
+                "shareDbToRaw": ratio(2, delivery), "colyseusToRaw": ratio(3, delivery)}),
+        );
+        let [request, publish, hash] = hops.map(|hop| ratios(&hop, &raw_p50));
+        parts.row(
+            vec![name.to_owned(), request.cell(2), publish.cell(2), hash.cell(2)],
+            json!({"state": name, "requestToRaw": request, "publishToRaw": publish, "sha256ToRaw": hash}),
+        );
+        let first = *smallest.get_or_insert(ours_p50.median);
+        note(&format!("  against the smallest state: {:.2}", ours_p50.median / first));
+    }
+    let mut report = Report::of("update");
+    report.add("ack", "An update's answer to its game master, against one raw majority write (one game master, eight players):", answers);
+    report.add("delivery", "The same update at each player:", deliveries);
+    report.add("parts", "What the parts take by themselves in the same rounds:", parts);
+    report.finish()
+}

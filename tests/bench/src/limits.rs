@@ -1,0 +1,139 @@
+//! The raw limits: what the parts can do with nothing of ours around them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use futures_util::{StreamExt, future::try_join_all};
+use mongodb::{
+    Client, Collection,
+    bson::{RawDocumentBuf, rawdoc},
+    options::{ClientOptions, WriteConcern},
+};
+use sha2::{Digest, Sha256};
+use testkit::{Mongo, NatsServer};
+
+use crate::statistics::Spread;
+
+/// As large as the journal entry of a small update.
+const ENTRY_BYTES: usize = 350;
+/// As large as an update on its way.
+const MESSAGE_BYTES: usize = 250;
+/// Entries of one batch where nothing else bounds it.
+const BATCH: usize = 256;
+
+/// Majority writes by the bare driver.
+pub(crate) struct RawMongo {
+    entries: Collection<RawDocumentBuf>,
+    next: u64,
+}
+
+impl RawMongo {
+    pub(crate) async fn connect(mongo: &Mongo) -> anyhow::Result<Self> {
+        let mut options = ClientOptions::parse(mongo.uri()).await?;
+        options.write_concern = Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
+        // The least that a write can cost: a retryable one takes a record of its session along.
+        options.retry_writes = Some(false);
+        let client = Client::with_options(options)?;
+        let raw = Self { entries: client.database("bench_raw").collection("entries"), next: 0 };
+        raw.entries.drop().await?;
+        Ok(raw)
+    }
+
+    fn entry(&mut self) -> RawDocumentBuf {
+        self.next += 1;
+        rawdoc! { "_id": format!("session:{:016}", self.next), "entry": "x".repeat(ENTRY_BYTES - 50) }
+    }
+
+    /// One after another: how long each takes, in ms.
+    pub(crate) async fn writes(&mut self, duration: Duration) -> anyhow::Result<Spread> {
+        let (start, mut times) = (Instant::now(), Vec::new());
+        while start.elapsed() < duration {
+            let entry = self.entry();
+            let sent = Instant::now();
+            self.entries.insert_one(entry).await?;
+            times.push(sent.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(Spread::of(times))
+    }
+
+    /// In unordered batches, two of them on the way: entries per second. `sessions` bounds how many can wait at once.
+    pub(crate) async fn batches(&mut self, sessions: usize, duration: Duration) -> anyhow::Result<f64> {
+        let lanes = sessions.min(2);
+        let batch = (sessions / lanes).clamp(1, BATCH);
+        let start = Instant::now();
+        let (entries, first) = (&self.entries, self.next);
+        let writing = (0..lanes).map(|lane| async move {
+            let (mut written, mut next) = (0, first + (lane as u64) * 1_000_000_000);
+            while start.elapsed() < duration {
+                let documents = (0..batch).map(|_| {
+                    next += 1;
+                    rawdoc! { "_id": format!("batch:{next:016}"), "entry": "x".repeat(ENTRY_BYTES - 50) }
+                });
+                let documents: Vec<RawDocumentBuf> = documents.collect();
+                entries.insert_many(documents).ordered(false).await?;
+                written += batch;
+            }
+            anyhow::Ok(written)
+        });
+        let written: usize = try_join_all(writing).await?.into_iter().sum();
+        self.next += written as u64;
+        Ok(written as f64 / start.elapsed().as_secs_f64())
+    }
+}
+
+/// Round trips over a real nats-server.
+pub(crate) struct RawNats {
+    client: async_nats::Client,
+    stream: String,
+}
+
+impl RawNats {
+    pub(crate) async fn connect(nats: &NatsServer) -> anyhow::Result<Self> {
+        let client = async_nats::connect(nats.url()).await?;
+        let mut questions = client.subscribe("bench.raw.echo").await?;
+        let answering = client.clone();
+        let echo = tokio_util::task::TaskTracker::new();
+        echo.spawn(async move {
+            while let Some(question) = questions.next().await {
+                if let Some(reply) = question.reply {
+                    // Whoever asked will miss it.
+                    let _ = answering.publish(reply, question.payload).await;
+                }
+            }
+        });
+        let stream = "bench.raw.stream".to_owned();
+        let config = serde_json::json!({"name": "BENCH_RAW", "subjects": [stream], "storage": "file", "max_msgs": 2048}).to_string();
+        client.request("$JS.API.STREAM.CREATE.BENCH_RAW", config.into()).await.context("making a stream")?;
+        Ok(Self { client, stream })
+    }
+
+    pub(crate) async fn requests(&self, duration: Duration) -> anyhow::Result<Spread> {
+        self.round_trips("bench.raw.echo", duration).await
+    }
+
+    /// Published and acknowledged by the stream.
+    pub(crate) async fn stream_publishes(&self, duration: Duration) -> anyhow::Result<Spread> {
+        self.round_trips(&self.stream, duration).await
+    }
+
+    async fn round_trips(&self, subject: &str, duration: Duration) -> anyhow::Result<Spread> {
+        let (start, mut times) = (Instant::now(), Vec::new());
+        while start.elapsed() < duration {
+            let sent = Instant::now();
+            self.client.request(subject.to_owned(), vec![b'x'; MESSAGE_BYTES].into()).await?;
+            times.push(sent.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(Spread::of(times))
+    }
+}
+
+/// One SHA-256 pass over so many bytes, in ms.
+pub(crate) fn sha256_ms(bytes: usize, repeats: usize) -> f64 {
+    let data = vec![b'x'; bytes];
+    let times = (0..repeats).map(|_| {
+        let start = Instant::now();
+        std::hint::black_box(Sha256::digest(std::hint::black_box(&data)));
+        start.elapsed().as_secs_f64() * 1e3
+    });
+    Spread::of(times.collect()).p50
+}

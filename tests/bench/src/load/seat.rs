@@ -1,0 +1,122 @@
+//! One connection: opened up to where updates come.
+
+use std::{io::ErrorKind, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use serde_json::json;
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::{
+    dialect::{Dialect, Meaning, Seat},
+    websocket::{self, CLOSE, Frames, PING, PONG},
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const SCRATCH: usize = 16 * 1024;
+
+/// Cheap to clone: one reads, one writes.
+#[derive(Clone)]
+pub(super) struct Connection {
+    stream: Arc<TcpStream>,
+}
+
+/// Opens a connection; gives the version that the session is at, where its server says so.
+pub(super) async fn open(dialect: Dialect, port: u16, session: &str, token: &str, seat: Seat) -> anyhow::Result<(Connection, u64)> {
+    timeout(PATIENCE, opened(dialect, port, session, token, seat)).await.context("a connection was not opened in time")?
+}
+
+async fn opened(dialect: Dialect, port: u16, session: &str, token: &str, seat: Seat) -> anyhow::Result<(Connection, u64)> {
+    if dialect == Dialect::Bare {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.set_nodelay(true)?;
+        return Ok((Connection { stream: Arc::new(stream) }, 0));
+    }
+    let path = if dialect == Dialect::Colyseus { seat_of_colyseus(port, session).await? } else { dialect.path().to_owned() };
+    let connection = Connection { stream: Arc::new(websocket::connect(port, &path).await?) };
+    for _ in 0..dialect.greetings() {
+        connection.await_answer(dialect).await?;
+    }
+    let mut version = 0;
+    for said in dialect.opening(session, token, seat) {
+        connection.send(&websocket::masked(dialect.opcode(), &said)).await?;
+        // Colyseus says nothing to the client's last word.
+        if dialect != Dialect::Colyseus {
+            version = connection.await_answer(dialect).await?;
+        }
+    }
+    Ok((connection, version))
+}
+
+async fn seat_of_colyseus(port: u16, session: &str) -> anyhow::Result<String> {
+    let base = format!("http://127.0.0.1:{port}");
+    let answer = testkit::http::post(&base, "/matchmake/joinOrCreate/table", None, &json!({"session": session})).await?.success()?;
+    let field = |value: &serde_json::Value| value.as_str().map(str::to_owned).with_context(|| format!("no seat in {answer}"));
+    let (room, own) = (&answer["room"], field(&answer["sessionId"])?);
+    Ok(format!("/{}/{}?sessionId={own}", field(&room["processId"])?, field(&room["roomId"])?))
+}
+
+impl Connection {
+    /// Sends a text and waits for its answer.
+    pub(super) async fn ask(&self, dialect: Dialect, text: &[u8]) -> anyhow::Result<u64> {
+        timeout(PATIENCE, async {
+            self.send(&websocket::masked(dialect.opcode(), text)).await?;
+            self.await_answer(dialect).await
+        })
+        .await
+        .context("no answer in time")?
+    }
+
+    pub(super) async fn send(&self, mut bytes: &[u8]) -> anyhow::Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.try_write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until the server has answered. What follows in the same packet belongs to nothing that is measured.
+    async fn await_answer(&self, dialect: Dialect) -> anyhow::Result<u64> {
+        let mut version = None;
+        let mut frames = Frames::default();
+        loop {
+            self.read(&mut frames, dialect, |meaning| {
+                if let Meaning::Opened(at) = meaning {
+                    version = Some(version.unwrap_or(0).max(at));
+                }
+            })
+            .await?;
+            if let Some(version) = version {
+                return Ok(version);
+            }
+        }
+    }
+
+    /// Reads what is there, waiting for it; pings are answered on the way.
+    pub(super) async fn read(&self, frames: &mut Frames, dialect: Dialect, mut each: impl FnMut(Meaning)) -> anyhow::Result<()> {
+        let mut answers = Vec::new();
+        let mut look = |opcode: u8, payload: &[u8]| {
+            match opcode {
+                PING => answers.extend(websocket::masked(PONG, payload)),
+                CLOSE => bail!("closed by the server: {}", String::from_utf8_lossy(payload.get(2..).unwrap_or_default())),
+                PONG => {}
+                _ => match dialect.meaning(payload)? {
+                    Meaning::AnswerWith(answer) => answers.extend(websocket::masked(dialect.opcode(), answer)),
+                    meaning => each(meaning),
+                },
+            }
+            Ok(())
+        };
+        self.stream.readable().await?;
+        let mut scratch = [0; SCRATCH];
+        match self.stream.try_read(&mut scratch) {
+            Ok(0) => bail!("the server closed a connection"),
+            Ok(length) => frames.feed(&scratch[..length], &mut look)?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        if answers.is_empty() { Ok(()) } else { self.send(&answers).await }
+    }
+}
