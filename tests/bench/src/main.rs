@@ -4,7 +4,8 @@
 //!
 //! - the conductor, which starts the servers, lets them take turns, and prints the tables;
 //! - the load generator, the same for every server (`load`);
-//! - the bare loop over sockets, the yardstick of fan-out (`bare`).
+//! - the bare loop over sockets, the yardstick of fan-out (`bare`);
+//! - small changes of a state, for a test to count their instructions (`count`).
 //!
 //! Servers run on one core, mongod and the load generator on another. What is compared is measured in the same rounds, one after
 //! the other, so that a slow moment of the machine meets all alike. Ratios are taken round by round; what they spread is shown.
@@ -12,6 +13,7 @@
 //! It uses drivers directly, which other rooms must not: a raw limit is what the driver alone can do.
 
 mod bare;
+mod count;
 mod dialect;
 mod groups;
 mod limits;
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         ["load"] => load::serve(),
         ["bare"] => bare::serve(),
         ["bare-states"] => bare::serve_states(),
+        ["count", bytes, updates] => count::run(bytes.parse()?, updates.parse()?),
         ["collector"] => bare::serve_collector(),
         ["list"] => {
             groups::names().for_each(role::say);

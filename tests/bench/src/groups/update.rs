@@ -22,6 +22,9 @@ const SIZES: &[(&str, usize)] = &[("10 KB", 10 << 10), ("100 KB", 100 << 10), ("
 const PEERS_UP_TO: usize = 1 << 20;
 const PEERS: [PeerKind; 3] = [PeerKind::Cached, PeerKind::ShareDb, PeerKind::Colyseus];
 
+/// One figure of a round.
+type Figure = fn(&Outcome) -> f64;
+
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
     let ours = Ours::start().await?;
     let mongo = &ours.0.mongo;
@@ -82,13 +85,12 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         }
         let raw_p50: Vec<f64> = written.iter().map(|spread| spread.p50).collect();
         let raw_p99: Vec<f64> = written.iter().map(|spread| spread.p99).collect();
-        let of = |server: usize, figure: fn(&Outcome) -> f64| -> Vec<f64> {
+        let of = |server: usize, figure: Figure| -> Vec<f64> {
             outcomes.get(server).map_or_else(Vec::new, |outcomes| outcomes.iter().map(figure).collect())
         };
-        let ratio = |server: usize, figure: fn(&Outcome) -> f64| ratios(&of(server, figure), &raw_p50);
-        let cell =
-            |server: usize, figure: fn(&Outcome) -> f64| if server < loads.len() { ratio(server, figure).cell(2) } else { "-".to_owned() };
-        let (ack, delivery): (fn(&Outcome) -> f64, fn(&Outcome) -> f64) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
+        let ratio = |server: usize, figure: Figure| ratios(&of(server, figure), &raw_p50);
+        let cell = |server: usize, figure: Figure| if server < loads.len() { ratio(server, figure).cell(2) } else { "-".to_owned() };
+        let (ack, delivery): (Figure, Figure) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
         let (ours_p50, raw_write) = (Rounds::of(of(0, ack)), Rounds::of(raw_p50.iter().copied()));
         let tail = ratios(&of(0, |outcome| outcome.ack_ms.p99), &raw_p99);
         answers.row(

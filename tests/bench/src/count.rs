@@ -1,13 +1,11 @@
 //! Small changes at places all over a state, applied and hashed, for a counter of instructions to look at. It prints nothing.
 //!
-//! `count_state <bytes of state> <updates>`; what making the state costs is told by a run without updates.
+//! What making the state costs is told by a run without updates.
 
 use game_state::{GameState, Limits, Operations};
 use serde_json::json;
 
-fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let (bytes, updates) = (arguments.next().unwrap_or(100 << 10), arguments.next().unwrap_or(0));
+pub(crate) fn run(bytes: usize, updates: usize) -> anyhow::Result<()> {
     let limits = Limits::default();
     let character = |number: usize| {
         json!({
