@@ -87,7 +87,8 @@ impl Authority {
         head: &Head,
         entry: Option<&JournalEntry>,
     ) -> Result<CommandDone, ErrorBody> {
-        let campaign = self.store.campaign(&document.campaign_id).await.map_err(Fault::Store)?;
+        let campaign =
+            self.retried("read a campaign", || Box::pin(self.store.campaign(&document.campaign_id))).await.map_err(Fault::Store)?;
         Ok(CommandDone {
             session: summary(document, campaign.map(|campaign| campaign.name), head),
             new_version: entry.map(|entry| entry.version),
@@ -98,7 +99,11 @@ impl Authority {
 
     /// As [`Authority::done`], with the document read now.
     async fn done_now(self: &Arc<Self>, id: &SessionId, head: &Head, entry: Option<&JournalEntry>) -> Result<CommandDone, ErrorBody> {
-        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let document = self
+            .retried("read a session", || Box::pin(self.store.session(id)))
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| ErrorBody::session_not_found(id))?;
         self.done(document, head, entry).await
     }
 

@@ -45,6 +45,7 @@ pub mod publish;
 pub mod rates;
 pub mod reads;
 pub mod request;
+mod retry;
 pub mod scrub;
 pub mod serve;
 pub mod service;

@@ -43,6 +43,11 @@ pub struct Reason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Operation {
+    pub operation: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Percent {
     pub percent: u64,
 }
@@ -117,6 +122,8 @@ pub struct Metrics {
     pub settled: Family<Reason, Counter>,
     /// Tries of a commit after a failure that passes.
     pub commit_retries: Counter,
+    /// Other work on MongoDB tried again after a failure that passes.
+    pub store_retries: Family<Operation, Counter>,
     /// Commits whose outcome was not known at the deadline.
     pub commits_unknown: Counter,
     /// Sessions read from MongoDB.
@@ -176,6 +183,7 @@ impl Metrics {
             batch_entries: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             settled: Family::default(),
             commit_retries: Counter::default(),
+            store_retries: Family::default(),
             commits_unknown: Counter::default(),
             loads: Counter::default(),
             cache_hits: Counter::default(),
@@ -210,6 +218,7 @@ impl Metrics {
         registry.register("batch_entries", "Entries in one batch", m.batch_entries.clone());
         registry.register("settled", "Entries whose outcome was read from the journal", m.settled.clone());
         registry.register("commit_retries", "Commits tried again", m.commit_retries.clone());
+        registry.register("store_retries", "Work on MongoDB tried again, by what", m.store_retries.clone());
         registry.register("commits_unknown", "Commits of unknown outcome at the deadline", m.commits_unknown.clone());
         registry.register("loads", "Sessions read from MongoDB", m.loads.clone());
         registry.register("cache_hits", "Turns that found their session in the cache", m.cache_hits.clone());

@@ -23,7 +23,7 @@ impl Authority {
         session: &SessionId,
         game_master: Option<&UserId>,
     ) -> Result<SessionDocument, ErrorBody> {
-        let document = self.store.session(session).await.map_err(Fault::Store)?;
+        let document = self.retried("read a session", || Box::pin(self.store.session(session))).await.map_err(Fault::Store)?;
         let document = document.ok_or_else(|| ErrorBody::session_not_found(session))?;
         let takes_part = caller.leads(game_master.unwrap_or(&document.game_master_id)) || document.participant_ids.contains(&caller.user);
         if takes_part {

@@ -36,7 +36,7 @@ impl Authority {
             game_master_id: new.game_master_id,
             plugin_data: Value::Object(Object::default()),
         };
-        if !self.store.insert_campaign(&campaign).await.map_err(Fault::Store)? {
+        if !self.retried("create a campaign", || Box::pin(self.store.insert_campaign(&campaign))).await.map_err(Fault::Store)? {
             // As ids are random, an earlier try of this one.
             tracing::debug!(campaign = %id, "the campaign exists already");
         }
@@ -44,11 +44,15 @@ impl Authority {
     }
 
     async fn read_campaign(&self, caller: &Caller, id: &CampaignId) -> Result<Campaign, ErrorBody> {
-        let campaign = self.store.campaign(id).await.map_err(Fault::Store)?.ok_or_else(|| not_found(id))?;
+        let campaign = self
+            .retried("read a campaign", || Box::pin(self.store.campaign(id)))
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| not_found(id))?;
         if !caller.leads(&campaign.game_master_id) {
             return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may see it"));
         }
-        let counted = self.store.count_campaign(id).await.map_err(Fault::Store)?;
+        let counted = self.retried("read a campaign", || Box::pin(self.store.count_campaign(id))).await.map_err(Fault::Store)?;
         let documents =
             DocumentCounts { characters: counted.characters, actors: counted.actors, items: counted.items, encounters: counted.encounters };
         Ok(Campaign { id: campaign.id, name: campaign.name, game_master_id: campaign.game_master_id, documents })
@@ -71,7 +75,7 @@ impl Authority {
             items: values("items", &import.items)?,
             encounters: values("encounters", &import.encounters)?,
         };
-        match self.store.import(id, &content).await.map_err(Fault::Store)? {
+        match self.retried("import documents", || Box::pin(self.store.import(id, &content))).await.map_err(Fault::Store)? {
             Ok(()) => self.read_campaign(caller, id).await,
             Err(ImportRefused::NoSuchCampaign) => Err(not_found(id)),
             Err(refused) => Err(ErrorBody::validation(reason(&refused), refused.to_string())),

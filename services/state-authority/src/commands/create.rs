@@ -55,7 +55,9 @@ impl Authority {
             sync: Some(SyncMark { epoch, version: Version::ZERO, at: now, error: None }),
             audit: vec![AuditRecord { at: now, by: caller.user.clone(), action: "create".to_owned(), reason: None }],
         };
-        match self.store.insert_session(&document, &state.canonical()).await.map_err(Fault::Store)? {
+        let canonical = state.canonical();
+        let inserted = self.retried("create a session", || Box::pin(self.store.insert_session(&document, &canonical))).await;
+        match inserted.map_err(Fault::Store)? {
             Inserted::Inserted => {
                 tracing::info!(session = %id, campaign = %document.campaign_id, "session created");
                 let head = Head {
@@ -80,10 +82,13 @@ impl Authority {
 
     /// The campaign, and the state that a session of it begins with.
     pub(super) async fn initial_state(self: &Arc<Self>, campaign: &CampaignId) -> Result<(CampaignDocument, GameState), ErrorBody> {
-        let initial = self.store.initial_state(campaign).await.map_err(|error| match error {
-            store::StoreError::Corrupt(corruption) => ErrorBody::validation("CAMPAIGN_CORRUPT", corruption.to_string()).path("campaignId"),
-            error => Fault::Store(error).into(),
-        })?;
+        let initial =
+            self.retried("read a campaign", || Box::pin(self.store.initial_state(campaign))).await.map_err(|error| match error {
+                store::StoreError::Corrupt(corruption) => {
+                    ErrorBody::validation("CAMPAIGN_CORRUPT", corruption.to_string()).path("campaignId")
+                }
+                error => Fault::Store(error).into(),
+            })?;
         let Some(initial) = initial else {
             return Err(ErrorBody::validation("CAMPAIGN_NOT_FOUND", format!("there is no campaign {campaign}")).path("campaignId"));
         };

@@ -30,7 +30,11 @@ impl Authority {
             tracing::warn!(session = %id, %error, "that a session is deleted is not noted in its document yet");
         }
         self.close(id).await;
-        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let document = self
+            .retried("read a session", || Box::pin(self.store.session(id)))
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| ErrorBody::session_not_found(id))?;
         self.done(document, &head, entry.as_deref()).await
     }
 }

@@ -30,7 +30,11 @@ impl Authority {
         if kind == EntryKind::Deleted {
             self.store.set_deleted(id, entry.at).await.map_err(Fault::Store)?;
         }
-        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let document = self
+            .retried("read a session", || Box::pin(self.store.session(id)))
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| ErrorBody::session_not_found(id))?;
         let mut head = crate::decide::Head {
             epoch: document.epoch.clone(),
             version: document.game_state_version,

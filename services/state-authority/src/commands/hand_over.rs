@@ -37,7 +37,11 @@ impl Authority {
                 }
             })
             .await?;
-        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let document = self
+            .retried("read a session", || Box::pin(self.store.session(id)))
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| ErrorBody::session_not_found(id))?;
         self.done(document, &head, entry.as_deref()).await
     }
 }

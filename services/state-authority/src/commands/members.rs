@@ -22,7 +22,7 @@ impl Authority {
         let mut document = self.readable(caller, id, Some(&head.game_master)).await?;
         let takes_part = caller.user == head.game_master || document.participant_ids.contains(&caller.user);
         if takes_part && !caller.name.is_empty() && document.names.get(&caller.user) != Some(&caller.name) {
-            self.store.set_name(id, &caller.user, &caller.name).await.map_err(Fault::Store)?;
+            self.retried("note a name", || Box::pin(self.store.set_name(id, &caller.user, &caller.name))).await.map_err(Fault::Store)?;
             document.names.insert(caller.user.clone(), caller.name.clone());
         }
         self.done(document, &head, None).await
@@ -43,7 +43,7 @@ impl Authority {
             return Err(refusal.path("participants").limit(MOST_PARTICIPANTS as u64, after as u64));
         }
         let users: Vec<_> = users.iter().map(|user| (user.clone(), None)).collect();
-        self.store.add_participants(id, &users).await.map_err(Fault::Store)?;
+        self.retried("add participants", || Box::pin(self.store.add_participants(id, &users))).await.map_err(Fault::Store)?;
         self.done_now(id, &head, None).await
     }
 
@@ -55,7 +55,7 @@ impl Authority {
     ) -> Result<CommandDone, ErrorBody> {
         let head = self.fresh_head(id).await?;
         only_who_leads(caller, &head.game_master)?;
-        self.store.remove_participants(id, users).await.map_err(Fault::Store)?;
+        self.retried("remove participants", || Box::pin(self.store.remove_participants(id, users))).await.map_err(Fault::Store)?;
         self.done_now(id, &head, None).await
     }
 }

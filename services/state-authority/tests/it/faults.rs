@@ -75,6 +75,21 @@ async fn a_connection_closed_in_the_middle_of_a_commit_is_settled_and_tried_agai
     world.assert_chain(1).await;
 }
 
+/// As a transaction is told that reads a collection which was made a moment ago: on a slow machine that is the first one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_created_though_its_transactions_are_told_to_come_again() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let authority = world.authority().await;
+    world.campaign().await;
+    let told = json!({"failCommands": ["commitTransaction"], "errorCode": 246, "errorLabels": ["TransientTransactionError"]});
+    mongo.fail_point("failCommand", json!({"mode": {"times": 2}, "data": told})).await.unwrap();
+    let created = world.create(json!({})).await.unwrap();
+    assert_eq!(created.session.status, protocol::SessionStatus::Active);
+    let reading = state_authority::metrics::Operation { operation: "read a campaign" };
+    assert_eq!(authority.authority.metrics.store_retries.get_or_create(&reading).get(), 2, "the fault was hit");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_key_of_another_writer_is_settled_as_lost() {
     let world = World::new().await;
