@@ -4,6 +4,8 @@
 
 mod bench;
 mod browser;
+mod faults;
+mod guards;
 mod mutants;
 mod node;
 mod run;
@@ -31,6 +33,10 @@ enum Task {
     Bench(bench::Options),
     /// Changes the rules of the game state in many small ways, and lists the changes that no test notices
     Mutants,
+    /// Runs the tests under faults in their long forms, all or those of a name
+    Faults(faults::Options),
+    /// Takes the guards of a commit away one by one, and looks whether a test fails without each
+    Guards(guards::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +45,8 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants => mutants::run(),
+        Task::Faults(options) => faults::run(&options),
+        Task::Guards(options) => guards::run(&options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

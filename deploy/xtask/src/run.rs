@@ -40,6 +40,12 @@ pub(crate) fn must(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether it succeeds, and what it printed; nothing of it is shown.
+pub(crate) fn quietly(command: &mut Command) -> anyhow::Result<(bool, String)> {
+    let output = testkit::process::run(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
 /// Runs to the end and gives what it printed; nothing of it is shown.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = testkit::process::run(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;

@@ -8,7 +8,7 @@ use mongodb::{
     options::{Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern},
 };
 
-use crate::{StoreConfig, StoreError};
+use crate::{StoreConfig, StoreError, guards};
 
 /// Names of collections.
 pub(crate) mod collection {
@@ -51,7 +51,7 @@ impl Store {
         options.connect_timeout.get_or_insert(Duration::from_secs(2));
         // The default of 10 s hides a new primary for as long.
         options.heartbeat_freq.get_or_insert(Duration::from_secs(2));
-        options.read_concern = Some(ReadConcern::majority());
+        options.read_concern = Some(if guards::holds(guards::MAJORITY_READ) { ReadConcern::majority() } else { ReadConcern::local() });
         options.write_concern = Some(durable());
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(options).map_err(refused)?;

@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod convert;
 mod error;
+pub mod guards;
 mod indexes;
 mod journal;
 mod load;

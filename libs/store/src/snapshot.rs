@@ -9,6 +9,7 @@ use crate::{
     connect::{collection, within},
     convert,
     error::DUPLICATE_KEY,
+    guards,
     modes::{self, PlaceChange},
     transaction::{Transaction, Uncommitted, is_duplicate_key},
 };
@@ -149,12 +150,12 @@ impl Store {
 /// The state goes from canonical text to the command's bytes as one value under one fixed key.
 fn update_command(snapshot: &Snapshot<'_>, places: Option<&[PlaceChange]>) -> Result<RawDocumentBuf, StoreError> {
     let unstorable = |error: String| StoreError::Driver { operation: "write a snapshot", code: None, message: error };
-    let filter = doc! {
-        "_id": snapshot.id.as_str(),
-        "epoch": snapshot.epoch.as_str(),
-        "gameStateVersion": snapshot.from.0.to_string(),
-        "gameStateHash": snapshot.from.1.to_string(),
-    };
+    let mut filter = doc! { "_id": snapshot.id.as_str() };
+    if guards::holds(guards::SNAPSHOT_FILTER) {
+        filter.insert("epoch", snapshot.epoch.as_str());
+        filter.insert("gameStateVersion", snapshot.from.0.to_string());
+        filter.insert("gameStateHash", snapshot.from.1.to_string());
+    }
     let filter = RawDocumentBuf::try_from(filter).map_err(|error| unstorable(error.to_string()))?;
     let mut set = RawDocumentBuf::new();
     set.append(cstr!("gameStateVersion"), snapshot.to.to_string());

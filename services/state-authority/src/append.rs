@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     commit::Outcome,
     context::Authority,
-    fail_points,
+    fail_points, guards,
     load::Fault,
     metrics::Stage,
     publish::{Origin, Outgoing},
@@ -123,6 +123,9 @@ impl Authority {
 
     /// What may yet land in the journal is published when it has.
     fn look_again(self: &Arc<Self>, session: &Arc<Session>) {
+        if !guards::holds(guards::LOOK_AGAIN) {
+            return;
+        }
         let (authority, session) = (Arc::clone(self), Arc::clone(session));
         self.lifecycle.spawn_brief("look-again", async move {
             let began = authority.clock.instant();

@@ -10,7 +10,7 @@ use std::{
 
 use protocol::SessionId;
 
-use crate::{config, metrics::Metrics, session::Session};
+use crate::{config, guards, metrics::Metrics, session::Session};
 
 /// What a state takes in memory beside its canonical form, as a multiple of it, and what a session takes at least.
 const TREE_FACTOR: usize = 4;
@@ -56,6 +56,9 @@ impl Cache {
     /// Drops what is idle, then the longest untouched until a tenth of the bound is free. What somebody works with, what is
     /// not published and what the session document does not show yet stays.
     pub fn trim(&self, now_ms: u64) {
+        if !guards::holds(guards::EVICTION) {
+            return;
+        }
         let mut sessions = self.sessions();
         let mut by_age: Vec<(u64, SessionId)> = sessions.values().map(|session| (session.touched_ms(), session.id.clone())).collect();
         by_age.sort_unstable();

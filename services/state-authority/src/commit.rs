@@ -17,7 +17,7 @@ use store::{BatchError, EncodedEntry, EntryResult, JournalEntry, Store};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    config, fail_points,
+    config, fail_points, guards,
     metrics::{Metrics, Reason},
     stages,
 };
@@ -27,6 +27,9 @@ mod through;
 
 /// How long the driver may hold one insert; the server gives up earlier.
 const APPEND_DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 /// What became of an entry.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ struct Waiting {
 
 impl Waiting {
     fn is_given_up(&self) -> bool {
-        self.reply.is_closed() || self.deadline <= Instant::now()
+        self.reply.is_closed() || (self.deadline <= Instant::now() && guards::holds(guards::COMMIT_DEADLINE))
     }
 
     fn committed(self) {
@@ -123,7 +126,8 @@ impl Committer {
         let handover = Arc::new(Handover::default());
         let (reply, outcome) = oneshot::channel();
         self.enqueue((Waiting { entry, span: span.clone(), deadline, handover: Arc::clone(&handover), reply }, encoded))?;
-        Ok(match tokio::time::timeout_at(deadline, outcome).await {
+        let patience = if guards::holds(guards::COMMIT_DEADLINE) { deadline } else { deadline + FOR_EVER };
+        Ok(match tokio::time::timeout_at(patience, outcome).await {
             Ok(Ok(outcome)) => outcome,
             _ if handover.withdraw() => Outcome::NotHandedOver,
             _ => {
@@ -162,7 +166,7 @@ impl Committer {
         let (mut batch, mut entries, mut bytes) = (Vec::new(), Vec::new(), 0);
         while batch.len() < most
             && let Some((_, encoded)) = queue.waiting.front()
-            && (batch.is_empty() || bytes + encoded.size() <= most_bytes)
+            && ((batch.is_empty() && guards::holds(guards::LARGE_ENTRY)) || bytes + encoded.size() <= most_bytes)
             && let Some((waiting, encoded)) = queue.waiting.pop_front()
         {
             if !waiting.is_given_up() && waiting.handover.hand() {
@@ -192,6 +196,9 @@ impl Committer {
         let batch = batch.into_iter().zip(encoded);
         let in_doubt: Vec<Entry> = match result {
             Ok(results) => batch.zip(results).filter_map(|(entry, result)| self.answer_inserted(entry, result)).collect(),
+            Err(_) if !guards::holds(guards::UNKNOWN_BATCH) => {
+                return batch.for_each(|(waiting, _)| drop(waiting.reply.send(Outcome::NotHandedOver)));
+            }
             Err(error) => {
                 tracing::warn!(%error, entries = batch.len(), "a batch of commits has no certain outcome, settling it");
                 let reason = match error {
@@ -212,6 +219,10 @@ impl Committer {
     /// Answers what is certain; gives back what is in doubt.
     fn answer_inserted(&self, (waiting, encoded): Entry, result: EntryResult) -> Option<Entry> {
         let reason = match result {
+            EntryResult::Duplicate if !guards::holds(guards::DUPLICATE_KEY) => {
+                waiting.committed();
+                return None;
+            }
             EntryResult::Inserted => {
                 waiting.committed();
                 return None;

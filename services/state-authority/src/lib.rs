@@ -37,6 +37,7 @@ pub mod context;
 pub mod decide;
 mod fail_points;
 pub mod freeze;
+pub mod guards;
 pub mod load;
 mod log;
 pub mod metrics;

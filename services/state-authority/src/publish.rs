@@ -16,7 +16,7 @@ use game_state::Version;
 use protocol::{ConnectionId, subject::STREAM_UPDATES};
 use store::JournalEntry;
 
-use crate::{context::Authority, metrics::Stage, session::Session, stages};
+use crate::{context::Authority, guards, metrics::Stage, session::Session, stages};
 
 mod message;
 mod outbox;
@@ -77,6 +77,9 @@ impl Authority {
     /// A session was loaded, with its journal's end at `end`: whatever the stream lacks up to there goes out.
     /// Where the stream knows nothing of the session, everything above `floor` does.
     pub fn publish_what_is_missing(self: &Arc<Self>, session: &Arc<Session>, floor: Version, end: Version) {
+        if !guards::holds(guards::PUBLISH_ON_LOAD) {
+            return;
+        }
         session.outbox.loaded(floor, end);
         self.run_publisher(session);
     }
@@ -100,6 +103,7 @@ impl Authority {
             };
             match done {
                 Ok(()) => pause = FIRST_PAUSE,
+                Err(_) if !guards::holds(guards::PUBLISH_AGAIN) => return session.outbox.give_up(),
                 Err(reason) => {
                     self.metrics.publish_retries.inc();
                     tracing::debug!(session = %session.id, reason, "publishing is held up");

@@ -10,7 +10,7 @@ use protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::Span;
 
-use crate::{config::millis, context::Authority, metrics::Answer, request::Caller, stages, updates};
+use crate::{config::millis, context::Authority, guards, metrics::Answer, request::Caller, stages, updates};
 
 /// Answers of up to so many bytes are sent as one message as they are.
 const SMALL: usize = 32 << 10;
@@ -103,7 +103,8 @@ impl Authority {
                 if receipted && let Err(error) = request.receipt().await {
                     tracing::debug!(%error, "a receipt was not sent");
                 }
-                let Ok(place) = Arc::clone(&authority.in_work).try_acquire_owned() else {
+                let place = Arc::clone(&authority.in_work).try_acquire_owned();
+                if place.is_err() && guards::holds(guards::BUSY) {
                     authority.metrics.busy.inc();
                     authority.refuse_busy(noun, request).await;
                     continue;

@@ -23,6 +23,7 @@ use crate::{
     config::millis,
     context::Authority,
     decide::Head,
+    guards,
     load::Fault,
     metrics::Mode,
     session::{Document, Live, Session},
@@ -232,7 +233,8 @@ impl Authority {
                 *live = self.load(session).await?;
                 return Ok(());
             }
-            if found.version <= live.head.version && self.store.stands_on_chain(&session.id, &found).await? {
+            let stands = found.version <= live.head.version && self.store.stands_on_chain(&session.id, &found).await?;
+            if stands || !guards::holds(guards::OFF_THE_CHAIN) {
                 live.document = Document { version: found.version, hash: found.hash };
                 live.behind_since = None;
                 self.snapshot_becomes_due(session, live);

@@ -15,7 +15,7 @@ use protocol::{InstanceId, presence::InstanceAlive, subject::BUCKET_INSTANCES};
 use store::StoreError;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::{config::millis, context::Authority};
+use crate::{config::millis, context::Authority, guards};
 
 /// Sessions taken over side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -142,7 +142,7 @@ impl Authority {
     }
 
     fn take_over_from(self: &Arc<Self>, gone: &InstanceId, alive: &BTreeSet<InstanceId>) {
-        if *gone == self.instance || heir(gone, alive, &self.instance) != self.instance {
+        if !guards::holds(guards::TAKE_OVER) || *gone == self.instance || heir(gone, alive, &self.instance) != self.instance {
             return;
         }
         let (authority, gone) = (Arc::clone(self), gone.clone());

@@ -15,7 +15,7 @@ use crate::{
     append::{Appended, Failure},
     context::Authority,
     decide::{self, Claim, Place},
-    fail_points, log,
+    fail_points, guards, log,
     metrics::{self, Percent, Stage},
     rates,
     request::Caller,
@@ -129,6 +129,9 @@ impl Authority {
         live: &mut Live,
         claim: &Claim<'_>,
     ) -> Result<Option<UpdateAccepted>, Failure> {
+        if !guards::holds(guards::FRESH_REFUSAL) {
+            return Ok(None);
+        }
         self.catch_up(session, live).await?;
         if claim.base > live.head.version && self.store.entry_linearizable(&session.id, claim.base).await?.is_some() {
             self.catch_up(session, live).await?;
@@ -138,9 +141,9 @@ impl Authority {
         }
         let next = self.store.entries_by_key(&[store::EntryKey { session: session.id.clone(), version: claim.base.next() }]).await?;
         match next.first().map(|entry| decide::judge_place(claim, entry)) {
-            Some(Place::SameUpdate(first)) => Ok(Some(first)),
+            Some(Place::SameUpdate(first)) if guards::holds(guards::RE_SEND) => Ok(Some(first)),
             Some(Place::IdReused(refusal)) => Err(Failure::Refused(refusal)),
-            Some(Place::Taken) => Ok(None),
+            Some(Place::Taken | Place::SameUpdate(_)) => Ok(None),
             None => Err(Failure::Refused(decide::pruned(&live.head, claim))),
         }
     }
@@ -191,7 +194,7 @@ fn not_applied(mut refusal: ErrorBody) -> ErrorBody {
 
 /// `not_applied` speaks of one delivery: where the update was handed to an authority before, that one may yet be committed.
 pub(crate) fn of_this_delivery(mut refusal: ErrorBody, caller: &Caller) -> ErrorBody {
-    if caller.delivery > 0 && refusal.code == ErrorCode::TransactionFailed {
+    if caller.delivery > 0 && guards::holds(guards::SECOND_DELIVERY) && refusal.code == ErrorCode::TransactionFailed {
         refusal.outcome = Some(Outcome::Unknown);
     }
     refusal

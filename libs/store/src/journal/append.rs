@@ -9,6 +9,7 @@ use crate::{
     Store, StoreError,
     connect::{collection, within},
     error::DUPLICATE_KEY,
+    guards,
 };
 
 /// How long the server may work on one batch, lock waits included.
@@ -61,7 +62,11 @@ fn command(entries: &[EncodedEntry]) -> RawDocumentBuf {
         documents.push(entry.document());
     }
     let mut concern = RawDocumentBuf::new();
-    concern.append(cstr!("w"), "majority");
+    if guards::holds(guards::MAJORITY_WRITE) {
+        concern.append(cstr!("w"), "majority");
+    } else {
+        concern.append(cstr!("w"), 1);
+    }
     concern.append(cstr!("j"), true);
     let mut command = RawDocumentBuf::new();
     command.append(cstr!("insert"), collection::JOURNAL);

@@ -14,6 +14,7 @@ use store::{EntryKey, JournalEntry};
 use crate::{
     append::{Appended, Failure},
     context::Authority,
+    guards,
     request::Caller,
 };
 
@@ -38,7 +39,9 @@ impl Authority {
                     if head.status == SessionStatus::Ended && head.epoch == synced.epoch {
                         return Ok((head.clone(), None));
                     }
-                    if head.status != SessionStatus::Ending || head.epoch != synced.epoch || head.version != synced.version {
+                    let of_this_ending =
+                        head.status == SessionStatus::Ending && head.epoch == synced.epoch && head.version == synced.version;
+                    if !of_this_ending && guards::holds(guards::ENDING) {
                         return Err(Failure::Refused(ErrorBody::version_conflict(head.version, Some(head.hash))));
                     }
                     // In the name of who ended the session.

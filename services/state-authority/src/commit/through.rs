@@ -14,7 +14,7 @@ use super::{
 use crate::{
     append::Failure,
     context::Authority,
-    decide,
+    decide, guards,
     load::Fault,
     metrics::Mode,
     session::{Document, Live, Session},
@@ -58,6 +58,9 @@ impl Authority {
                     Some(document) => live.document = document,
                     None => return Ok(Outcome::Lost),
                 },
+                Ok(Ok(CommitResult::Duplicate) | Err(_)) if !guards::holds(guards::UNKNOWN_TRANSACTION) => {
+                    return Ok(Outcome::NotHandedOver);
+                }
                 Ok(Ok(CommitResult::Duplicate) | Err(_)) => {
                     self.metrics.commit_retries.inc();
                     match self.store.entries_by_key(std::slice::from_ref(&encoded.key)).await.map(|found| holder(entry, found.first())) {

@@ -15,6 +15,7 @@ use crate::{
     append::Failure,
     context::Authority,
     decide::{self, Head},
+    guards,
     request::Caller,
 };
 
@@ -35,7 +36,9 @@ impl Authority {
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, state) = self
             .in_turn(&session, deadline, async |live| {
-                self.catch_up(&session, live).await?;
+                if guards::holds(guards::FRESH_READ) {
+                    self.catch_up(&session, live).await?;
+                }
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 Ok((live.head.clone(), live.state.canonical()))
             })

@@ -10,6 +10,7 @@ mod doubts;
 #[cfg(feature = "fail-points")]
 mod fail_points;
 mod faults;
+mod guards;
 mod integrity;
 mod modes;
 mod reads;

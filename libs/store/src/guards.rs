@@ -1,0 +1,27 @@
+//! Guards that a test may take away, one in each run, to see that some test then fails: named by `STATEWARD_WITHOUT_GUARD`.
+//!
+//! Only a build with the feature `fail-points` can; in any other each of them holds, and costs nothing.
+
+#[cfg(feature = "fail-points")]
+pub fn holds(guard: &str) -> bool {
+    std::env::var("STATEWARD_WITHOUT_GUARD").map_or(true, |without| without != guard)
+}
+
+#[cfg(not(feature = "fail-points"))]
+#[inline(always)]
+pub fn holds(_guard: &str) -> bool {
+    true
+}
+
+/// An entry is acknowledged by a majority, not by the primary alone.
+pub const MAJORITY_WRITE: &str = "majority-write";
+/// A read shows only what a majority has.
+pub const MAJORITY_READ: &str = "majority-read";
+/// Each later entry follows by hash, and its replay gives the hash that it carries.
+pub const ENTRY_HASH: &str = "entry-hash";
+/// The state in the document has the hash beside it.
+pub const STATE_HASH: &str = "state-hash";
+/// A snapshot finds the document by the version and the hash that it was written from.
+pub const SNAPSHOT_FILTER: &str = "snapshot-filter";
+
+pub const ALL: [&str; 5] = [MAJORITY_WRITE, MAJORITY_READ, ENTRY_HASH, STATE_HASH, SNAPSHOT_FILTER];
