@@ -16,9 +16,9 @@ const SIDE_BY_SIDE: usize = 8;
 const ROOM_FOR: usize = 300;
 const BYTES_EACH: usize = 8 << 10;
 
-/// The short form: `STATEWARD_FAULT_SESSIONS=10000` is the long one.
+/// In every run, and in `cargo xtask faults`.
 fn sessions() -> usize {
-    std::env::var("STATEWARD_FAULT_SESSIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    if std::env::var("STATEWARD_FAULTS").is_ok_and(|form| form == "long") { 10_000 } else { 1_000 }
 }
 
 /// Copies of one session's document under other ids: creating each by command would take longer than the test.

@@ -15,7 +15,7 @@ use testkit::{
     replica::canonical,
 };
 
-use super::stage::alone;
+use super::stage::{alone, length};
 use crate::{
     play::version_of,
     table::{GM, SETTLE},
@@ -38,7 +38,7 @@ struct Rivals {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_updates_for_one_version_exactly_one_is_accepted_whichever_instance_takes_it() -> anyhow::Result<()> {
     let _alone = alone().await;
-    let seconds = std::env::var("STATEWARD_FAULT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let seconds = length(Duration::from_secs(5), Duration::from_secs(20)).as_secs();
     let config = vec![("LIMITS__CONNECTIONS_PER_USER".to_owned(), (2 * SESSIONS).to_string())];
     let options = PlatformOptions { authorities: INSTANCES, gateways: 2, gateway_config: config, ..PlatformOptions::default() };
     let platform = Platform::start(options).await?;

@@ -111,16 +111,6 @@ async fn a_stream_without_majority_for_5_s_does_not_stop_a_game_master_of_two_up
 async fn retries(stage: &Stage) -> anyhow::Result<f64> {
     let mut sum = 0.0;
     for authority in &stage.platform.authorities {
-        eprintln!(
-            "{}",
-            testkit::http::get(&authority.admin(), "/metrics", None)
-                .await?
-                .text()
-                .lines()
-                .filter(|l| l.contains("publish") || l.contains("settled") || l.contains("commit_sec"))
-                .collect::<Vec<_>>()
-                .join("\n")
-        );
         sum += authority.metric("stateward_authority_publish_retries_total", &[]).await?;
     }
     Ok(sum)

@@ -26,6 +26,11 @@ use crate::table::{GM, PLAYERS, SETTLE, campaign};
 const PATIENCE: Duration = Duration::from_secs(90);
 const ENDED: Duration = Duration::from_secs(120);
 
+/// A length in a test of every run, and in `cargo xtask faults`.
+pub fn length(short: Duration, long: Duration) -> Duration {
+    if std::env::var("STATEWARD_FAULTS").is_ok_and(|form| form == "long") { long } else { short }
+}
+
 /// Held by each of these tests: with two of them on one machine, neither would be on time.
 pub async fn alone() -> MutexGuard<'static, ()> {
     static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
