@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{CampaignId, UserId};
+use crate::{CampaignId, UserId, rest::DocumentKind};
 
 /// A command, told apart by its field `command`. Create and import are for admins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -13,6 +13,19 @@ pub enum CampaignCommand {
     Create(NewCampaign),
     /// The campaign and how many documents it has of each kind.
     Read,
+    /// A page of its documents of one kind, answered with a `DocumentPage`.
+    Documents(ListDocuments),
+}
+
+/// In the order of their ids.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ListDocuments {
+    pub kind: DocumentKind,
+    /// The id that the page before ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    pub limit: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

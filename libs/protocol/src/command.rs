@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, SessionStatus, SessionSummary, UserId, session::NewSession};
+use crate::{Epoch, SessionStatus, SessionSummary, UserId, rest::AddDocument, session::NewSession};
 use game_state::{StateHash, Version};
 
 /// A command, told apart by its field `command`.
@@ -78,6 +78,10 @@ pub enum Command {
         #[serde(default)]
         reason: Option<String>,
     },
+    /// A document of the session's campaign joins the state, by a normal update: a character whose player comes later.
+    AddDocument(AddDocument),
+    /// Has the campaign's documents written now. Answered when they are, or at the deadline with the last mark.
+    Sync,
     /// For admins: how the session is kept. What is absent stays as it is.
     Mode {
         /// Writes to the document only the places that were touched, instead of the whole state.
@@ -120,6 +124,8 @@ impl Command {
             Self::Restore { .. } => "restore",
             Self::NewEpoch { .. } => "new-epoch",
             Self::Undo { .. } => "undo",
+            Self::AddDocument(_) => "add-document",
+            Self::Sync => "sync",
             Self::Mode { .. } => "mode",
             Self::Delete { .. } => "delete",
         }

@@ -103,6 +103,19 @@ pub enum DocumentKind {
     Encounters,
 }
 
+/// A word that is no kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("documents are characters, actors, items or encounters")]
+pub struct NoSuchKind;
+
+impl std::str::FromStr for DocumentKind {
+    type Err = NoSuchKind;
+
+    fn from_str(word: &str) -> Result<Self, NoSuchKind> {
+        [Self::Characters, Self::Actors, Self::Items, Self::Encounters].into_iter().find(|kind| kind.as_str() == word).ok_or(NoSuchKind)
+    }
+}
+
 impl DocumentKind {
     pub fn as_str(self) -> &'static str {
         match self {

@@ -78,6 +78,10 @@ impl Subjects {
         tokens.next()?.parse().ok()
     }
 
+    pub fn list_sessions(&self) -> String {
+        format!("{}sessions.list", self.prefix)
+    }
+
     pub fn heads(&self) -> String {
         format!("{}sessions.heads", self.prefix)
     }

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, net::SocketAddr};
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{StatusCode, Uri, header},
     response::IntoResponse,
     routing::get,
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Health, Metrics, telemetry::LogLevel};
+use crate::{Health, Metrics, Pages, telemetry::LogLevel};
 
 /// Section `admin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ impl Default for AdminConfig {
 pub struct Admin {
     pub health: Health,
     pub metrics: Metrics,
+    pub pages: Pages,
     /// Absent where logging is not ours to set, as in tests.
     pub log_level: Option<LogLevel>,
 }
@@ -50,7 +51,15 @@ fn router(admin: Admin) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/admin/log-level", get(log_level).put(set_log_level))
+        .fallback(page)
         .with_state(admin)
+}
+
+async fn page(State(admin): State<Admin>, uri: Uri) -> impl IntoResponse {
+    match admin.pages.show(uri.path()) {
+        Some(page) => ([(header::CONTENT_TYPE, "application/json")], page.to_string()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn startup(State(admin): State<Admin>) -> impl IntoResponse {

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Clock, ConfigError, Health, Lifecycle, Metrics,
+    Clock, ConfigError, Health, Lifecycle, Metrics, Pages,
     admin::{self, Admin, AdminConfig},
     config::{EXIT_BAD_CONFIG, Gathered, Sources, document::document, schema_of},
     random_id,
@@ -28,6 +28,8 @@ pub struct Service {
     pub lifecycle: Lifecycle,
     pub health: Health,
     pub metrics: Metrics,
+    /// What the service shows on the admin port of its own.
+    pub pages: Pages,
 }
 
 /// The sections that every service has.
@@ -122,6 +124,7 @@ where
         lifecycle: Lifecycle::new(),
         health: Health::default(),
         metrics: Metrics::new(name, &instance, version),
+        pages: Pages::default(),
         instance,
     };
     tracing::info!(version, instance = service.instance, "{name} starts");
@@ -196,7 +199,12 @@ where
         .await
         .map_err(|error| ConfigError::invalid("admin.listen", format!("{}: {error}", kit.admin.listen)))?;
     tracing::info!(address = %listener.local_addr()?, "admin port is open");
-    let admin = Admin { health: service.health.clone(), metrics: service.metrics.clone(), log_level: Some(log_level) };
+    let admin = Admin {
+        health: service.health.clone(),
+        metrics: service.metrics.clone(),
+        pages: service.pages.clone(),
+        log_level: Some(log_level),
+    };
     let admin_stop = CancellationToken::new();
     // Not of the lifecycle: it answers until everything else has ended.
     #[expect(clippy::disallowed_methods, reason = "joined below, after the lifecycle's tasks")]

@@ -9,6 +9,7 @@ mod import;
 
 use std::fmt;
 
+use futures_util::TryStreamExt;
 use game_state::{Object, Value};
 use mongodb::{
     Collection,
@@ -113,6 +114,31 @@ impl Store {
             items: count(Kind::Item).await?,
             encounters: count(Kind::Encounter).await?,
         })
+    }
+
+    /// Documents of one kind in the order of their ids, above one of them.
+    pub async fn documents_above(&self, id: &CampaignId, kind: Kind, after: &str, limit: u32) -> Result<Vec<Value>, StoreError> {
+        let mut filter = present(id);
+        filter.insert("_id", doc! { "$gt": after });
+        self.documents(kind, filter, limit).await
+    }
+
+    /// One document of a campaign.
+    pub async fn document(&self, id: &CampaignId, kind: Kind, entity: &str) -> Result<Option<Value>, StoreError> {
+        let mut filter = present(id);
+        filter.insert("_id", entity);
+        Ok(self.documents(kind, filter, 1).await?.pop())
+    }
+
+    async fn documents(&self, kind: Kind, filter: Document, limit: u32) -> Result<Vec<Value>, StoreError> {
+        let collection = self.collection(kind.collection());
+        let found: Vec<RawDocumentBuf> = self
+            .within("read a campaign's documents", async {
+                let find = collection.find(filter).projection(doc! { "document": 1 }).sort(doc! { "_id": 1 }).limit(limit.into());
+                find.await?.try_collect().await
+            })
+            .await?;
+        found.iter().map(|document| decode_entity(kind, document)).collect()
     }
 
     /// The state that a new session of the campaign begins with, read at one moment: characters, actors and items in the order

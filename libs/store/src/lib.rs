@@ -41,6 +41,6 @@ pub use migration::{
 };
 pub use modes::{Modes, PlaceChange};
 pub use repair::{JournalEnd, Remains, Repair, RepairResult};
-pub use sessions::{AuditRecord, SessionDocument, SessionHead, SyncMark};
+pub use sessions::{AuditRecord, SessionDocument, SessionFilter, SessionHead, SyncMark};
 pub use snapshot::{CommitResult, Inserted, Snapshot, SnapshotResult};
 pub use write_back::{Backing, Change, EntitySync, StoredEntity, WriteBack, entity_hash};

@@ -87,6 +87,16 @@ pub struct AuditRecord {
     pub reason: Option<String>,
 }
 
+/// Which sessions a page is of. What is absent does not narrow it.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter<'a> {
+    pub user: Option<&'a UserId>,
+    pub campaign: Option<&'a CampaignId>,
+    pub status: Option<SessionStatus>,
+    /// The last session of the page before: when it was created, and its id.
+    pub after: Option<(u64, SessionId)>,
+}
+
 impl SessionDocument {
     pub fn head(&self) -> SessionHead {
         SessionHead {
@@ -126,6 +136,25 @@ impl Store {
     pub async fn sessions_of(&self, user: &UserId, limit: u32) -> Result<Vec<SessionDocument>, StoreError> {
         let filter = doc! { "$or": [{ "gameMasterId": user.as_str() }, { "participantIds": user.as_str() }] };
         self.list("list a user's sessions", filter, doc! { "lastStateUpdate": -1 }, limit).await
+    }
+
+    /// A page of sessions, the newest first: those that `user` leads or takes part in, or all. Not those that are deleted.
+    pub async fn sessions_page(&self, wanted: &SessionFilter<'_>, limit: u32) -> Result<Vec<SessionDocument>, StoreError> {
+        let mut all = vec![doc! { "deletedAt": { "$exists": false } }];
+        if let Some(user) = wanted.user {
+            all.push(doc! { "$or": [{ "gameMasterId": user.as_str() }, { "participantIds": user.as_str() }] });
+        }
+        if let Some(campaign) = wanted.campaign {
+            all.push(doc! { "campaignId": campaign.as_str() });
+        }
+        if let Some(status) = wanted.status {
+            all.push(doc! { "status": status.as_str() });
+        }
+        if let Some((created_at, id)) = &wanted.after {
+            let created_at = i64::try_from(*created_at).unwrap_or(i64::MAX);
+            all.push(doc! { "$or": [{ "createdAt": { "$lt": created_at } }, { "createdAt": created_at, "_id": { "$gt": id.as_str() } }] });
+        }
+        self.list("list sessions by page", doc! { "$and": all }, doc! { "createdAt": -1, "_id": 1 }, limit).await
     }
 
     /// The session that keeps others of its campaign from being opened.

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use game_state::Version;
 use protocol::{
     Ack, CampaignId, Command, Epoch, ErrorBody, Identity, Outcome, Position, SessionId, SessionStatus, SessionSummary,
-    campaign::{Campaign, CampaignCommand},
-    command::CommandDone,
+    campaign::{Campaign, CampaignCommand, ListDocuments},
+    command::{CommandDone, Reported},
     heads::{Heads, HeadsRequest, SessionPosition},
     history::{History, HistoryRequest},
     identity::SCOPE_SYSTEM,
     position::Head,
+    rest::{DocumentPage, ListSessions, SessionPage},
     state::StateRequest,
     update::UpdateAccepted,
 };
@@ -78,6 +79,31 @@ impl Authority {
         self.ask(self.bus.subjects().session_command(session), &spans::COMMAND, caller, command).await
     }
 
+    /// As [`Authority::command`], with what the command found.
+    pub async fn reported(&self, session: &SessionId, caller: &Caller, command: &Command) -> Result<Reported, ErrorBody> {
+        self.ask(self.bus.subjects().session_command(session), &spans::COMMAND, caller, command).await
+    }
+
+    pub async fn list_sessions(&self, caller: &Caller, asked: &ListSessions) -> Result<SessionPage, ErrorBody> {
+        self.ask_for_much(self.bus.subjects().list_sessions(), caller, asked).await
+    }
+
+    pub async fn documents(&self, campaign: &CampaignId, caller: &Caller, asked: ListDocuments) -> Result<DocumentPage, ErrorBody> {
+        self.ask_for_much(self.bus.subjects().campaign_command(campaign), caller, &CampaignCommand::Documents(asked)).await
+    }
+
+    /// The journal as a caller may see it.
+    pub async fn history_for(&self, session: &SessionId, caller: &Caller, asked: &HistoryRequest) -> Result<History, ErrorBody> {
+        self.ask_for_much(self.bus.subjects().session_history(session), caller, asked).await
+    }
+
+    /// What may be answered in parts.
+    async fn ask_for_much<T: DeserializeOwned>(&self, subject: String, caller: &Caller, asked: &impl Serialize) -> Result<T, ErrorBody> {
+        let reply =
+            self.bus.request_chunked(subject, caller.headers(), json(asked), self.timeout).await.map_err(|error| no_answer(&error))?;
+        read(&reply.payload)
+    }
+
     pub async fn campaign(&self, campaign: &CampaignId, caller: &Caller, command: &CampaignCommand) -> Result<Campaign, ErrorBody> {
         self.ask(self.bus.subjects().campaign_command(campaign), &spans::CAMPAIGN_COMMAND, caller, command).await
     }
@@ -91,13 +117,13 @@ impl Authority {
 
     /// The full state, for everyone who may read it.
     pub async fn state(&self, session: &SessionId) -> Result<FullState, ErrorBody> {
-        self.state_for(session, &self.own()).await
+        self.state_for(session, &self.own(), None).await
     }
 
-    /// The full state, if the caller may read it.
-    pub async fn state_for(&self, session: &SessionId, caller: &Caller) -> Result<FullState, ErrorBody> {
+    /// The full state, or as it was at a version, if the caller may read it.
+    pub async fn state_for(&self, session: &SessionId, caller: &Caller, at: Option<Version>) -> Result<FullState, ErrorBody> {
         let subject = self.bus.subjects().session_state(session);
-        let request = json(&StateRequest::default());
+        let request = json(&StateRequest { at, ..StateRequest::default() });
         let span = spans::request(caller, &subject, &spans::STATE, request.len());
         let reply = self
             .bus

@@ -42,8 +42,11 @@ pub struct HttpConfig {
     pub body_bytes: usize,
     /// Bytes of the body of an import of campaign documents.
     pub import_bytes: usize,
-    /// How long one request may take in all.
+    /// How long one request may take in all, and the sending of its body.
     pub timeout_ms: u64,
+    pub body_timeout_ms: u64,
+    /// Requests in work at once; one more is told to come back.
+    pub in_flight: usize,
     /// After readiness has failed, how long connections are still taken, so that balancers notice.
     pub drain_grace_ms: u64,
 }
@@ -56,6 +59,8 @@ impl Default for HttpConfig {
             body_bytes: 1 << 20,
             import_bytes: 16 << 20,
             timeout_ms: 30_000,
+            body_timeout_ms: 10_000,
+            in_flight: 1024,
             drain_grace_ms: 0,
         }
     }

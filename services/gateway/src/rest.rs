@@ -1,8 +1,14 @@
 //! The REST interface: the same authority by HTTP, for campaigns and for sessions beside their play.
+//!
+//! [`routes`] is the one table of what there is: the router and the OpenAPI document are both made of it.
 
+mod bounds;
 mod campaigns;
+mod commands;
 mod health;
+mod openapi;
 mod problem;
+mod routes;
 mod sessions;
 mod who;
 
@@ -11,37 +17,38 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{HeaderValue, Method, StatusCode, header},
-    routing::{get, post},
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware,
+    routing::get,
 };
 use service_kit::Health;
-use tower_http::{cors::CorsLayer, services::ServeDir, timeout::TimeoutLayer};
+use tower_http::{cors::CorsLayer, services::ServeDir};
 
+pub use openapi::document as openapi;
 pub use problem::Problem;
 pub use who::Who;
 
 use crate::service::Gateway;
 
+/// How long a browser may keep what it was told of CORS.
+const PREFLIGHT: Duration = Duration::from_secs(3600);
+
 /// All routes but those of the edge itself.
 pub fn router(gateway: &Arc<Gateway>, allowed_origins: &[String], health: Health) -> Router {
     let http = &gateway.settings.http;
-    #[rustfmt::skip]
-    let api = Router::new()
-        .route("/campaigns",                  post(campaigns::create))
-        .route("/campaigns/{id}",             get(campaigns::read))
-        .route("/campaigns/{id}/import",      post(campaigns::import).layer(DefaultBodyLimit::max(http.import_bytes)))
-        .route("/sessions",                   post(sessions::create))
-        .route("/sessions/{id}",              get(sessions::read))
-        .route("/sessions/{id}/state",        get(sessions::state))
-        .route("/sessions/{id}/participants", post(sessions::add_participants))
-        .route("/sessions/{id}/start",        post(sessions::start))
-        .route("/sessions/{id}/pause",        post(sessions::pause))
-        .route("/sessions/{id}/resume",       post(sessions::resume))
-        .route("/sessions/{id}/end",          post(sessions::end))
+    let mut api = Router::new();
+    for operation in routes::operations(http.import_bytes) {
+        api = api.route(operation.path, operation.handler);
+    }
+    let openapi = openapi::document().to_string();
+    let api = api
+        .route("/openapi.json", get(async move || json(openapi)))
+        .route("/asyncapi.json", get(async || json(protocol::ASYNCAPI)))
+        .route("/schemas.json", get(async || json(protocol::SCHEMAS)))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(http.body_bytes))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_millis(http.timeout_ms)))
+        .layer(middleware::from_fn_with_state(bounds::Bounds::new(http), bounds::hold))
         .layer(cors(allowed_origins))
         .with_state(Arc::clone(gateway));
     let probes = Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready)).with_state(health);
@@ -49,11 +56,16 @@ pub fn router(gateway: &Arc<Gateway>, allowed_origins: &[String], health: Health
     if http.static_dir.as_os_str().is_empty() { router } else { router.fallback_service(ServeDir::new(&http.static_dir)) }
 }
 
+fn json<T>(text: T) -> ([(HeaderName, &'static str); 1], T) {
+    ([(header::CONTENT_TYPE, "application/json")], text)
+}
+
 fn cors(allowed_origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> = allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG])
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH, HeaderName::from_static("traceparent")])
+        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .max_age(PREFLIGHT)
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
 use protocol::{InstanceId, subject::BUCKET_INSTANCES};
+use serde_json::{Value, json};
 use service_kit::{Clock, ConfigError, Lifecycle, Service};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +78,9 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         bus: bus.clone(),
     });
 
+    let shown = Arc::clone(&gateway);
+    service.pages.add("/admin/rooms", move || rooms_page(&shown));
+
     let soft = lifecycle.soft();
     let keys = gateway.auth.clone();
     service.health.check("keys", move || keys.check());
@@ -113,4 +117,14 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         served
     });
     Ok(())
+}
+
+/// Whom events of one room go to: those who have joined a session, or all connections of a user. There are no other rooms.
+fn rooms_page(gateway: &Gateway) -> Value {
+    let mut sessions: Vec<_> = gateway.rooms.all().into_iter().map(|room| room.session).collect();
+    sessions.sort();
+    let sessions = sessions.iter().map(|session| json!({"room": format!("session:{session}")}));
+    let users = gateway.users.counts();
+    let users = users.iter().map(|(user, connections)| json!({"room": format!("user:{user}"), "connections": connections}));
+    json!({"rooms": sessions.chain(users).collect::<Vec<_>>()})
 }

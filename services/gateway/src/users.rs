@@ -32,6 +32,13 @@ impl Users {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many connections each user has here.
+    pub fn counts(&self) -> Vec<(UserId, usize)> {
+        let mut counts: Vec<_> = self.map().iter().map(|(user, open)| (user.clone(), open.connections.len())).collect();
+        counts.sort();
+        counts
+    }
+
     /// Connections of a user here.
     pub fn count(&self, user: &UserId) -> usize {
         self.map().get(user).map_or(0, |open| open.connections.len())

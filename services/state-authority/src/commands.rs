@@ -1,5 +1,6 @@
 //! Everything that changes a session other than an update: one file per command.
 
+mod add_document;
 mod audit;
 mod campaign;
 mod create;
@@ -11,6 +12,7 @@ mod members;
 mod mode;
 mod repair;
 mod sync;
+mod sync_now;
 mod turn;
 mod undo;
 mod verify;
@@ -58,6 +60,8 @@ impl Authority {
             Command::RemoveParticipants { participants } => self.remove_participants(caller, session, &participants).await,
             Command::HandOver { game_master_id } => self.hand_over(caller, session, game_master_id).await,
             Command::Undo { version, .. } => self.undo(caller, session, version).await,
+            Command::AddDocument(add) => self.add_document(caller, session, &add).await,
+            Command::Sync => self.sync_now(caller, session).await,
             Command::Delete { force, .. } => self.delete_session(caller, session, force).await,
             Command::Mode { direct, skip_hashes, .. } => return self.set_mode(caller, session, direct, skip_hashes).await,
             Command::Verify => return self.verify(caller, session).await,
@@ -124,7 +128,7 @@ impl Authority {
     }
 }
 
-fn summary(document: SessionDocument, campaign_name: Option<String>, head: &Head) -> SessionSummary {
+pub(crate) fn summary(document: SessionDocument, campaign_name: Option<String>, head: &Head) -> SessionSummary {
     let member = |user: &protocol::UserId| Member { user_id: user.clone(), name: document.names.get(user).cloned() };
     SessionSummary {
         game_master: member(&head.game_master),

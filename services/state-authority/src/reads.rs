@@ -3,6 +3,7 @@
 
 mod heads;
 mod history;
+pub(crate) mod list;
 pub(crate) mod past;
 mod state;
 

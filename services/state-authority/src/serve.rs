@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bus::{BusError, Headers, Request, RequestError};
 use protocol::{
-    Ack, ErrorBody, SessionId, heads::HeadsRequest, history::HistoryRequest, state::StateRequest, subject::AUTHORITY_QUEUE, sync::Synced,
-    trace as name,
+    Ack, ErrorBody, SessionId, heads::HeadsRequest, history::HistoryRequest, rest::ListSessions, state::StateRequest,
+    subject::AUTHORITY_QUEUE, sync::Synced, trace as name,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::Span;
@@ -25,6 +25,7 @@ pub(crate) enum Noun {
     Synced,
     Snapshot,
     Heads,
+    List,
     CampaignCommand,
     CampaignImport,
 }
@@ -40,6 +41,7 @@ impl Noun {
             Self::Synced => ("session.{id}.synced", "process session.{id}.synced"),
             Self::Snapshot => ("session.{id}.snapshot", "process session.{id}.snapshot"),
             Self::Heads => ("sessions.heads", "process sessions.heads"),
+            Self::List => ("sessions.list", "process sessions.list"),
             Self::CampaignCommand => ("campaign.{id}.command", "process campaign.{id}.command"),
             Self::CampaignImport => ("campaign.{id}.import", "process campaign.{id}.import"),
         }
@@ -54,6 +56,7 @@ impl Noun {
             Self::Synced => "synced",
             Self::Snapshot => "snapshot",
             Self::Heads => "heads",
+            Self::List => "list",
             Self::CampaignCommand => "campaign-command",
             Self::CampaignImport => "campaign-import",
         }
@@ -72,6 +75,7 @@ impl Authority {
             (subjects.every_session("synced"), Noun::Synced),
             (subjects.every_session("snapshot"), Noun::Snapshot),
             (subjects.heads(), Noun::Heads),
+            (subjects.list_sessions(), Noun::List),
             (subjects.every_campaign("command"), Noun::CampaignCommand),
             (subjects.every_campaign("import"), Noun::CampaignImport),
         ];
@@ -178,6 +182,14 @@ impl Authority {
             Noun::Heads => {
                 let answer = match read::<HeadsRequest>(&request.message.payload) {
                     Ok(body) => self.heads(body).await,
+                    Err(refusal) => Err(refusal),
+                };
+                self.reply(noun, request, Headers::new(), answer).await;
+            }
+            Noun::List => {
+                let caller = Caller::from_headers(&request.message.headers);
+                let answer = match caller.and_then(|caller| Ok((caller, read::<ListSessions>(&request.message.payload)?))) {
+                    Ok((caller, asked)) => self.list_sessions(&caller, &asked).await,
                     Err(refusal) => Err(refusal),
                 };
                 self.reply(noun, request, Headers::new(), answer).await;

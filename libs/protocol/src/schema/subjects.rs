@@ -8,6 +8,7 @@ use crate::{
     heads::{Heads, HeadsRequest},
     history::{History, HistoryRequest},
     presence::{GatewayAlive, InstanceAlive, UserPresent},
+    rest::{ListSessions, SessionPage},
     state::StateRequest,
     sync::{SnapshotDone, SnapshotRequest, SyncRequested, Synced},
     update::{StateUpdate, StateUpdateBroadcast, UpdateAccepted},
@@ -84,6 +85,14 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "Which of many sessions have moved on.",
         book.reads::<HeadsRequest>(),
         Some(book.replies::<Heads>()),
+    );
+    add(
+        "sessions.list",
+        "gateway",
+        "state-authority",
+        "The sessions that the caller may see, a page at a time.",
+        book.reads::<ListSessions>(),
+        Some(book.replies::<SessionPage>()),
     );
     add(
         "campaign.{campaignId}.command",

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::StatusCode};
 use protocol::{
     CampaignId,
-    campaign::{Campaign, CampaignCommand, NewCampaign},
+    campaign::{Campaign, CampaignCommand, ListDocuments, NewCampaign},
+    rest::{DocumentKind, DocumentPage},
 };
+use serde::Deserialize;
 use service_kit::random_id;
 
 use super::{
     Problem, Who,
-    who::{Body, Id, Raw},
+    sessions::whole_page,
+    who::{Body, Id, Ids, Params, Raw},
 };
 use crate::service::Gateway;
 
@@ -41,4 +44,24 @@ pub(super) async fn import(
 ) -> Result<Json<Campaign>, Problem> {
     who.must_be_admin()?;
     gateway.authority.import(&id, &who.0, documents).await.map(Json).map_err(|error| who.problem(error))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DocumentsQuery {
+    after: Option<String>,
+    #[serde(default = "whole_page")]
+    limit: u32,
+}
+
+/// `GET /api/campaigns/{id}/documents/{kind}`
+pub(super) async fn documents(
+    State(gateway): State<Arc<Gateway>>,
+    who: Who,
+    Ids(id, kind): Ids<CampaignId, DocumentKind>,
+    Params(DocumentsQuery { after, limit }): Params<DocumentsQuery>,
+) -> Result<Json<DocumentPage>, Problem> {
+    who.page(limit)?;
+    let asked = ListDocuments { kind, after, limit };
+    gateway.authority.documents(&id, &who.0, asked).await.map(Json).map_err(|error| who.problem(error))
 }

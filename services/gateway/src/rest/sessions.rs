@@ -5,17 +5,23 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{Command, SessionId, SessionSummary, UserId, command::Commanded, session::NewSession};
+use game_state::Version;
+use protocol::{
+    CampaignId, Command, SessionId, SessionStatus, SessionSummary,
+    history::{History, HistoryRequest},
+    rest::{ListSessions, MOST_OF_A_PAGE, SessionPage},
+    session::NewSession,
+};
 use serde::Deserialize;
 use service_kit::random_id;
 
 use super::{
     Problem, Who,
-    who::{Body, Id},
+    who::{Body, Id, Params},
 };
 use crate::{
     answer::{self, Fields},
@@ -24,7 +30,6 @@ use crate::{
 };
 
 type Shared = State<Arc<Gateway>>;
-type Answer = Result<Json<Commanded>, Problem>;
 
 /// `POST /api/sessions`
 pub(super) async fn create(
@@ -38,6 +43,7 @@ pub(super) async fn create(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ReadQuery {
     #[serde(default)]
     state: bool,
@@ -48,13 +54,13 @@ pub(super) async fn read(
     State(gateway): Shared,
     who: Who,
     Id(id): Id<SessionId>,
-    Query(query): Query<ReadQuery>,
+    Params(query): Params<ReadQuery>,
 ) -> Result<Response, Problem> {
     let done = gateway.authority.command(&id, &who.0, &Command::Read).await.map_err(|error| who.problem(error))?;
     if !query.state {
         return Ok(Json(done.session).into_response());
     }
-    let state = gateway.authority.state_for(&id, &who.0).await.map_err(|error| who.problem(error))?;
+    let state = gateway.authority.state_for(&id, &who.0, None).await.map_err(|error| who.problem(error))?;
     // The pair of version and state is the state's own: the session may have moved between the two reads.
     let session = SessionSummary { game_state_version: state.head.position.version, ..done.session };
     let mut json = serde_json::to_value(&session).expect("our own types become JSON");
@@ -75,18 +81,32 @@ fn state_timestamp(state: &FullState) -> Option<u64> {
     serde_json::from_slice::<At>(&state.json).ok().map(|at| at.timestamp)
 }
 
-/// `GET /api/sessions/{id}/state`, with an ETag of epoch and version.
-pub(super) async fn state(State(gateway): Shared, who: Who, Id(id): Id<SessionId>, headers: HeaderMap) -> Result<Response, Problem> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateQuery {
+    at: Option<Version>,
+}
+
+/// `GET /api/sessions/{id}/state`, with an ETag of epoch and version; with `?at=` as it was at a version.
+pub(super) async fn state(
+    State(gateway): Shared,
+    who: Who,
+    Id(id): Id<SessionId>,
+    Params(StateQuery { at }): Params<StateQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let held = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if let Some(held) = held {
         // Reading the head is cheap; the state may be large.
         let done = gateway.authority.command(&id, &who.0, &Command::Read).await.map_err(|error| who.problem(error))?;
-        let tag = etag(done.session.epoch.as_str(), done.session.game_state_version);
-        if held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
+        let head = done.session.game_state_version;
+        let tag = etag(done.session.epoch.as_str(), at.unwrap_or(head));
+        // A version that is still to come is not what anybody holds.
+        if at.is_none_or(|at| at <= head) && held.split(',').any(|one| one.trim().trim_start_matches("W/") == tag) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
     }
-    let FullState { head, json } = gateway.authority.state_for(&id, &who.0).await.map_err(|error| who.problem(error))?;
+    let FullState { head, json } = gateway.authority.state_for(&id, &who.0, at).await.map_err(|error| who.problem(error))?;
     let mut response = json_body(answer::object(&[&Fields::of_success(&json)]).into()).into_response();
     if let Ok(tag) = HeaderValue::from_str(&etag(head.position.epoch.as_str(), head.position.version)) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -96,7 +116,7 @@ pub(super) async fn state(State(gateway): Shared, who: Who, Id(id): Id<SessionId
     Ok(response)
 }
 
-fn etag(epoch: &str, version: game_state::Version) -> String {
+fn etag(epoch: &str, version: Version) -> String {
     format!("\"{epoch}.{version}\"")
 }
 
@@ -105,57 +125,47 @@ fn json_body(json: Bytes) -> impl IntoResponse {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Participants {
-    participants: Vec<UserId>,
-}
-
-/// `POST /api/sessions/{id}/participants`
-pub(super) async fn add_participants(State(gateway): Shared, who: Who, Id(id): Id<SessionId>, Body(body): Body<Participants>) -> Answer {
-    command(&gateway, &who, &id, &Command::AddParticipants { participants: body.participants }).await
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Why {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct HistoryQuery {
     #[serde(default)]
-    reason: Option<String>,
-}
-
-/// `POST /api/sessions/{id}/start`
-pub(super) async fn start(State(gateway): Shared, who: Who, Id(id): Id<SessionId>) -> Answer {
-    command(&gateway, &who, &id, &Command::Start).await
-}
-
-/// `POST /api/sessions/{id}/pause`
-pub(super) async fn pause(State(gateway): Shared, who: Who, Id(id): Id<SessionId>, Body(Why { reason }): Body<Why>) -> Answer {
-    command(&gateway, &who, &id, &Command::Pause { reason }).await
-}
-
-/// `POST /api/sessions/{id}/resume`
-pub(super) async fn resume(State(gateway): Shared, who: Who, Id(id): Id<SessionId>) -> Answer {
-    command(&gateway, &who, &id, &Command::Resume).await
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HowToEnd {
+    since: Version,
+    #[serde(default = "whole_page")]
+    limit: u32,
     #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    force: bool,
+    with_previous: bool,
 }
 
-/// `POST /api/sessions/{id}/end`
-pub(super) async fn end(
+/// `GET /api/sessions/{id}/history`
+pub(super) async fn history(
     State(gateway): Shared,
     who: Who,
     Id(id): Id<SessionId>,
-    Body(HowToEnd { reason, force }): Body<HowToEnd>,
-) -> Answer {
-    command(&gateway, &who, &id, &Command::End { reason, force }).await
+    Params(query): Params<HistoryQuery>,
+) -> Result<Json<History>, Problem> {
+    let HistoryQuery { since, limit, with_previous } = query;
+    who.page(limit)?;
+    let asked = HistoryRequest { since, epoch: None, limit, with_previous };
+    gateway.authority.history_for(&id, &who.0, &asked).await.map(Json).map_err(|error| who.problem(error))
 }
 
-async fn command(gateway: &Gateway, who: &Who, id: &SessionId, command: &Command) -> Answer {
-    gateway.authority.command(id, &who.0, command).await.map(|done| Json(done.into())).map_err(|error| who.problem(error))
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ListQuery {
+    campaign_id: Option<CampaignId>,
+    status: Option<SessionStatus>,
+    after: Option<String>,
+    #[serde(default = "whole_page")]
+    limit: u32,
+}
+
+pub(super) fn whole_page() -> u32 {
+    MOST_OF_A_PAGE
+}
+
+/// `GET /api/sessions`
+pub(super) async fn list(State(gateway): Shared, who: Who, Params(query): Params<ListQuery>) -> Result<Json<SessionPage>, Problem> {
+    let ListQuery { campaign_id, status, after, limit } = query;
+    who.page(limit)?;
+    let asked = ListSessions { campaign_id, status, after, limit };
+    gateway.authority.list_sessions(&who.0, &asked).await.map(Json).map_err(|error| who.problem(error))
 }

@@ -1,15 +1,16 @@
 //! Who calls: a handler that takes this cannot be reached without a valid token.
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
     http::{StatusCode, header, request::Parts},
 };
-use protocol::ErrorBody;
+use protocol::{ErrorBody, rest::MOST_OF_A_PAGE};
 use serde::de::DeserializeOwned;
 use service_kit::TraceContext;
+use tokio::time::timeout;
 
 use super::Problem;
 use crate::{auth::TokenRefused, client::Caller, events::malformed, service::Gateway};
@@ -57,6 +58,15 @@ impl Who {
         Err(self.problem(ErrorBody::permission("NOT_ADMIN", "this is for admins")))
     }
 
+    /// Pages are bounded.
+    pub fn page(&self, limit: u32) -> Result<(), Problem> {
+        if (1..=MOST_OF_A_PAGE).contains(&limit) {
+            return Ok(());
+        }
+        let error = ErrorBody::validation("BAD_LIMIT", format!("a page has 1 to {MOST_OF_A_PAGE} elements"));
+        Err(self.problem(error.path("limit").limit(MOST_OF_A_PAGE.into(), limit.into())))
+    }
+
     pub fn problem(&self, error: ErrorBody) -> Problem {
         Problem::from(error).traced(self.0.trace.trace_id())
     }
@@ -75,13 +85,48 @@ impl<T: FromStr<Err: std::fmt::Display> + Send, S: Send + Sync> FromRequestParts
     }
 }
 
+/// Two ids from the path.
+pub(super) struct Ids<A, B>(pub A, pub B);
+
+impl<A, B, S> FromRequestParts<S> for Ids<A, B>
+where
+    A: FromStr<Err: std::fmt::Display> + Send,
+    B: FromStr<Err: std::fmt::Display> + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let both = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) = both.map_err(|_| Problem::malformed("BAD_ID", "an id is missing"))?;
+        let first = first.parse().map_err(|error: A::Err| Problem::malformed("BAD_ID", error.to_string()))?;
+        let second = second.parse().map_err(|error: B::Err| Problem::malformed("BAD_ID", error.to_string()))?;
+        Ok(Self(first, second))
+    }
+}
+
+/// The query, read strictly.
+pub(super) struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = Query::try_from_uri(&parts.uri);
+        query.map(|Query(params)| Self(params)).map_err(|rejection| {
+            let message: String = rejection.body_text().chars().filter(|c| !c.is_control()).take(200).collect();
+            Problem::malformed("BAD_QUERY", message)
+        })
+    }
+}
+
 /// A body of JSON, read strictly; an empty one counts as an empty object.
 pub(super) struct Body<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Gateway>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &Arc<Gateway>) -> Result<Self, Problem> {
         let Raw(bytes) = Raw::from_request(request, state).await?;
         let json: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         serde_json::from_slice(json).map(Body).map_err(|error| malformed(&error).into())
@@ -91,11 +136,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 /// A body as it came.
 pub(super) struct Raw(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Raw {
+impl FromRequest<Arc<Gateway>> for Raw {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Raw).map_err(|rejection: BytesRejection| {
+    async fn from_request(request: Request, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
+        let time = Duration::from_millis(gateway.settings.http.body_timeout_ms);
+        let Ok(read) = timeout(time, Bytes::from_request(request, gateway)).await else {
+            let error = ErrorBody::validation("SLOW_BODY", format!("the body did not come within {} ms", time.as_millis()));
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, error));
+        };
+        read.map(Raw).map_err(|rejection: BytesRejection| {
             let status = rejection.status();
             let reason = if status == StatusCode::PAYLOAD_TOO_LARGE { "BODY_TOO_LARGE" } else { "BAD_BODY" };
             Problem::new(status, ErrorBody::validation(reason, rejection.body_text()))

@@ -9,6 +9,7 @@ mod events;
 mod heartbeat;
 mod presence;
 mod process;
+mod rest;
 mod sessions;
 mod stage;
 mod tokens;

@@ -181,3 +181,14 @@ async fn more_sessions_than_a_connection_may_join_are_refused() {
     assert_eq!(refusal(&answer).1, "TOO_MANY_SESSIONS");
     client.join(SESSION).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_admin_port_shows_the_rooms_of_sessions_and_users_and_no_others() {
+    let stage = Stage::start().await;
+    let (_gm, _player) = (stage.joined(GM).await, stage.joined("p1").await);
+    let page = testkit::http::get(&stage.gateway().service.admin(), "/admin/rooms", None).await.unwrap().success().unwrap();
+    let rooms: Vec<_> = page["rooms"].as_array().unwrap().iter().map(|room| room["room"].as_str().unwrap()).collect();
+    assert_eq!(rooms, [format!("session:{SESSION}").as_str(), "user:gm", "user:p1"]);
+    let public = testkit::http::get(stage.url(), "/admin/rooms", None).await.unwrap();
+    assert_eq!(public.status, 404);
+}

@@ -11,7 +11,9 @@ const LONGEST_REASON: usize = 500;
 /// Nothing for what only reads. A creation is noted with the session itself.
 pub(super) fn record(caller: &Caller, command: &Command) -> Option<AuditRecord> {
     let action = match command {
-        Command::Create(_) | Command::Read | Command::Join | Command::Leave | Command::Verify | Command::Diff { .. } => return None,
+        Command::Create(_) | Command::Read | Command::Join | Command::Leave | Command::Verify | Command::Diff { .. } | Command::Sync => {
+            return None;
+        }
         Command::End { force: true, .. } => "end by force",
         Command::Delete { force: true, .. } => "delete by force",
         command => command.as_str(),

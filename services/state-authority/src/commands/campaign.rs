@@ -6,25 +6,37 @@ use bus::Message;
 use game_state::{Object, Value};
 use protocol::{
     CampaignId, ErrorBody,
-    campaign::{Campaign, CampaignCommand, CampaignImport, DocumentCounts, NewCampaign},
+    campaign::{Campaign, CampaignCommand, CampaignImport, DocumentCounts, ListDocuments, NewCampaign},
+    rest::DocumentPage,
 };
+use serde::Serialize;
 use serde_json::value::RawValue;
 use store::{CampaignDocument, Content, ImportRefused};
 
-use crate::{context::Authority, load::Fault, request::Caller, serve};
+use super::add_document::kind;
+use crate::{context::Authority, load::Fault, reads::list::page_size, request::Caller, serve};
+
+/// What a command on a campaign is answered.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum CampaignAnswer {
+    Campaign(Campaign),
+    Documents(DocumentPage),
+}
 
 impl Authority {
     /// `campaign.<id>.command`, or `campaign.<id>.import`.
-    pub(crate) async fn campaign(self: &Arc<Self>, message: &Message, import: bool) -> Result<Campaign, ErrorBody> {
+    pub(crate) async fn campaign(self: &Arc<Self>, message: &Message, import: bool) -> Result<CampaignAnswer, ErrorBody> {
         let id = self.bus.subjects().campaign_of(&message.subject);
         let id = id.ok_or_else(|| ErrorBody::validation("BAD_SUBJECT", "the subject names no campaign"))?;
         let caller = Caller::from_headers(&message.headers)?;
         if import {
-            return self.import_documents(&caller, &id, &message.payload).await;
+            return self.import_documents(&caller, &id, &message.payload).await.map(CampaignAnswer::Campaign);
         }
         match serve::read(&message.payload)? {
-            CampaignCommand::Create(new) => self.create_campaign(&caller, &id, new).await,
-            CampaignCommand::Read => self.read_campaign(&caller, &id).await,
+            CampaignCommand::Create(new) => self.create_campaign(&caller, &id, new).await.map(CampaignAnswer::Campaign),
+            CampaignCommand::Read => self.read_campaign(&caller, &id).await.map(CampaignAnswer::Campaign),
+            CampaignCommand::Documents(asked) => self.list_documents(&caller, &id, &asked).await.map(CampaignAnswer::Documents),
         }
     }
 
@@ -56,6 +68,23 @@ impl Authority {
         let documents =
             DocumentCounts { characters: counted.characters, actors: counted.actors, items: counted.items, encounters: counted.encounters };
         Ok(Campaign { id: campaign.id, name: campaign.name, game_master_id: campaign.game_master_id, documents })
+    }
+
+    async fn list_documents(&self, caller: &Caller, id: &CampaignId, asked: &ListDocuments) -> Result<DocumentPage, ErrorBody> {
+        let limit = page_size(asked.limit)?;
+        let campaign = self.store.campaign(id).await.map_err(Fault::Store)?.ok_or_else(|| not_found(id))?;
+        if !caller.leads(&campaign.game_master_id) {
+            return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may see its documents"));
+        }
+        let (kind, after) = (kind(asked.kind), asked.after.as_deref().unwrap_or_default());
+        // One more tells whether there is another page.
+        let mut found = self.store.documents_above(id, kind, after, limit + 1).await.map_err(Fault::Store)?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).and_then(|last| last.get("id")?.as_str().map(str::to_owned));
+        let written = found.iter().map(|document| RawValue::from_string(document.to_json())).collect::<Result<_, _>>();
+        let documents = written.map_err(|error| ErrorBody::unavailable("INTERNAL", error.to_string()))?;
+        Ok(DocumentPage { documents, next })
     }
 
     async fn import_documents(&self, caller: &Caller, id: &CampaignId, payload: &[u8]) -> Result<Campaign, ErrorBody> {

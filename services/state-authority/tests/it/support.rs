@@ -84,6 +84,7 @@ impl World {
         let kit = service_kit::Service {
             name: "state-authority",
             metrics: Metrics::new("state-authority", &instance, "test"),
+            pages: service_kit::Pages::default(),
             instance,
             clock: Clock::system(),
             lifecycle: lifecycle.clone(),

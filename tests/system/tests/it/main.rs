@@ -5,6 +5,7 @@
 
 mod catch_up;
 mod configuration;
+mod contract;
 mod deploy_chart;
 mod deploy_nats;
 mod ending;

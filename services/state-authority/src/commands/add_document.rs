@@ -1,0 +1,107 @@
+//! A document of the session's campaign joins the state while it is played: a normal update, made here from what is stored.
+
+use std::sync::Arc;
+
+use game_state::{Operations, Value};
+use protocol::{
+    ErrorBody, SessionId,
+    command::CommandDone,
+    rest::{AddDocument, DocumentKind},
+    update::EntryKind,
+};
+use store::{JournalEntry, Kind};
+
+use crate::{
+    append::{Appended, Failure},
+    context::Authority,
+    decide::{self, Claim},
+    load::Fault,
+    request::Caller,
+    session::Live,
+};
+
+impl Authority {
+    /// What is in the state already stays as it is there: asking again after a lost answer adds nothing twice.
+    pub(super) async fn add_document(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: &SessionId,
+        add: &AddDocument,
+    ) -> Result<CommandDone, ErrorBody> {
+        let deadline = self.request_deadline();
+        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let session = self.cache.session(id, self.clock.now_ms());
+        let (head, entry) = self
+            .in_turn(&session, deadline, async |live| {
+                // Before anything is told of what the campaign has.
+                self.catch_up(&session, live).await?;
+                may_update(caller, live).map_err(Failure::Refused)?;
+                let found = self.store.document(&document.campaign_id, kind(add.kind), &add.id).await?;
+                let entity = found.ok_or_else(|| Failure::Refused(not_found(add)))?;
+                let operations = operations(add.kind, &entity, &self.config.limits).map_err(Failure::Refused)?;
+                loop {
+                    self.catch_up(&session, live).await?;
+                    may_update(caller, live).map_err(Failure::Refused)?;
+                    if is_there(live.state.root(), add) {
+                        return Ok((live.head.clone(), None));
+                    }
+                    let applied =
+                        live.state.apply(&operations, &self.config.limits).map_err(|rejection| Failure::Refused(rejection.into()))?;
+                    let entry = JournalEntry {
+                        operations: applied.resolved.to_json(),
+                        previous: Some(game_state::previous_to_json(&applied.previous)),
+                        hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
+                        digest: operations.digest().to_string(),
+                        ..self.entry(live, EntryKind::Update, caller)
+                    };
+                    match self.append(&session, live, entry, None, deadline).await {
+                        Ok(Appended::Committed(entry)) => return Ok((live.head.clone(), Some(entry))),
+                        Ok(Appended::Lost) => live.state.put_back(applied.undo),
+                        Err(failure) => {
+                            live.state.put_back(applied.undo);
+                            return Err(failure);
+                        }
+                    }
+                }
+            })
+            .await?;
+        self.done_now(id, &head, entry.as_deref()).await
+    }
+}
+
+fn may_update(caller: &Caller, live: &Live) -> Result<(), ErrorBody> {
+    decide::exists(&live.id, &live.head)?;
+    let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
+    decide::admit(&live.head, &claim)
+}
+
+pub(super) fn kind(kind: DocumentKind) -> Kind {
+    match kind {
+        DocumentKind::Characters => Kind::Character,
+        DocumentKind::Actors => Kind::Actor,
+        DocumentKind::Items => Kind::Item,
+        DocumentKind::Encounters => Kind::Encounter,
+    }
+}
+
+fn is_there(state: &Value, add: &AddDocument) -> bool {
+    let has_id = |entity: &Value| entity.get("id").and_then(Value::as_str) == Some(&add.id);
+    match add.kind {
+        DocumentKind::Encounters => state.get("currentEncounter").is_some_and(has_id),
+        kind => state.get(kind.as_str()).and_then(Value::as_array).is_some_and(|entities| entities.iter().any(has_id)),
+    }
+}
+
+/// An encounter becomes the current one; everything else goes to the end of its list.
+fn operations(kind: DocumentKind, entity: &Value, limits: &game_state::Limits) -> Result<Operations, ErrorBody> {
+    let (path, operation) = match kind {
+        DocumentKind::Encounters => ("currentEncounter", "set"),
+        kind => (kind.as_str(), "push"),
+    };
+    let json = format!(r#"[{{"path":"{path}","operation":"{operation}","value":{}}}]"#, entity.to_json());
+    Ok(Operations::parse(&json, limits)?)
+}
+
+fn not_found(add: &AddDocument) -> ErrorBody {
+    ErrorBody::validation("DOCUMENT_NOT_FOUND", format!("the campaign has no such document among its {}", add.kind.as_str())).path("id")
+}
