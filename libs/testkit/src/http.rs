@@ -76,8 +76,8 @@ async fn exchange(base: &str, path: &str, request: Request<'_>) -> anyhow::Resul
     if let Some(body) = request.body {
         head += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
     }
-    stream.write_all(format!("{head}\r\n").as_bytes()).await?;
-    stream.write_all(request.body.unwrap_or_default()).await?;
+    // In one write: a server that refuses by the head alone closes, and what it has not read then would reset the connection.
+    stream.write_all(&[format!("{head}\r\n").as_bytes(), request.body.unwrap_or_default()].concat()).await?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await?;
     parse(&bytes)
