@@ -1,4 +1,8 @@
+//! Old sessions by the hundred. For as many as a platform of years has, run it alone:
+//! `STATEWARD_MIGRATION_SESSIONS=10000 cargo test -p stateward-migration-job --test it many_sessions -- --nocapture`
+
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     io::Read,
     process::Stdio,
     time::{Duration, Instant},
@@ -9,6 +13,8 @@ use serde_json::{Value, json};
 use crate::support::{Old, oid};
 
 const SESSIONS: &str = "STATEWARD_MIGRATION_SESSIONS";
+/// Enough for every layout and every fault, and to be killed in the middle of.
+const SHORT: u32 = 160;
 const SESSIONS_PER_CAMPAIGN: u32 = 10;
 /// How much more the tenfold may take: noise of the allocator, and a report that lists every tenth session.
 const MEMORY_SLACK_KIB: u64 = 8 * 1024;
@@ -54,18 +60,24 @@ async fn run(old: &Old, args: &[&str], sessions: u32) -> (i32, Value) {
     (code, report)
 }
 
-/// Peak of a run over all of them; the smaller size is measured alike.
-async fn peak_of_planning_and_converting(sessions: u32) -> u64 {
+/// The most memory that converting and verifying take.
+async fn peak_of_converting(sessions: u32) -> u64 {
     let mut old = Old::new().await;
     let broken = generate(&mut old, sessions).await;
     let mut peak = 0;
-    for args in [&["plan"][..], &["apply"], &["verify"], &["rollback", "--platform-stopped"]] {
+    for args in [&["apply"], &["verify"]] {
         let (_, report) = run(&old, args, sessions).await;
         assert!(report["failed"].as_array().unwrap().len() as u64 <= broken, "{report}");
         peak = peak.max(report["peakMemoryKib"].as_u64().unwrap());
     }
     old.wire.command(&old.database.clone(), "dropDatabase", json!(1), json!({})).await.unwrap();
     peak
+}
+
+fn random(seed: u64, round: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, round).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Kills a run when `past` says so.
@@ -80,7 +92,7 @@ async fn kill(old: &Old, args: &[&str], past: impl AsyncFn() -> bool) {
             panic!("it ended with {status} before it could be killed: {said}");
         }
         // Counting goes over all sessions: without a pause it would take the time that the job needs.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     job.kill().unwrap();
     job.wait().unwrap();
@@ -88,8 +100,8 @@ async fn kill(old: &Old, args: &[&str], past: impl AsyncFn() -> bool) {
 
 #[tokio::test]
 async fn many_sessions_of_mixed_layouts_are_converted_killed_resumed_rolled_back_and_converted_again() {
-    let sessions: u32 = std::env::var(SESSIONS).map_or(200, |number| number.parse().unwrap());
-    let small = peak_of_planning_and_converting((sessions / 10).max(SESSIONS_PER_CAMPAIGN)).await;
+    let sessions: u32 = std::env::var(SESSIONS).map_or(SHORT, |number| number.parse().unwrap());
+    let small = peak_of_converting((sessions / 10).max(SESSIONS_PER_CAMPAIGN)).await;
 
     let mut old = Old::new().await;
     let broken = generate(&mut old, sessions).await;
@@ -98,8 +110,13 @@ async fn many_sessions_of_mixed_layouts_are_converted_killed_resumed_rolled_back
     let (code, plan) = run(&old, &["plan"], sessions).await;
     assert_eq!((code, &plan["converted"], plan["failed"].as_array().unwrap().len() as u64), (2, &json!(good), broken), "{plan}");
 
+    let seed = std::env::var("STATEWARD_SEED").ok().map_or_else(|| std::process::id().into(), |seed| seed.parse().unwrap());
+    eprintln!("converting, killed: STATEWARD_SEED={seed}");
     for round in 1..=3 {
-        kill(&old, &["apply"], async || old.store.count_new_sessions().await.unwrap() >= good * round / 4).await;
+        // Somewhere in the first, the second and the third quarter.
+        let quarter = good / 4;
+        let at = quarter * (round - 1) + 1 + random(seed, round) % quarter;
+        kill(&old, &["apply"], async || old.store.count_new_sessions().await.unwrap() >= at).await;
         assert!(old.store.count_old_sessions().await.unwrap() > broken, "there was something left to resume");
     }
     let (code, report) = run(&old, &["apply"], sessions - old.store.count_new_sessions().await.unwrap() as u32).await;
