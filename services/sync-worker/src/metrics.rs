@@ -33,6 +33,23 @@ pub(crate) struct Found {
     pub(crate) fault: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct GivenUp {
+    pub(crate) reason: Reason,
+}
+
+/// Why a session was given up. The words are in its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Reason {
+    /// MongoDB refuses what was to be written, or what it holds cannot be read.
+    Database,
+    /// The authority will not do its part.
+    Refused,
+    /// Somebody else changed documents, and the policy is to fail.
+    Conflicts,
+    Frozen,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct SyncMetrics {
     /// Attempts, by how they ended.
@@ -43,8 +60,8 @@ pub(crate) struct SyncMetrics {
     pub(crate) documents: Counter,
     /// What was found wrong with single entities.
     pub(crate) findings: Family<Found, Counter>,
-    /// Sessions given up until somebody asks for them.
-    pub(crate) dead_letters: Counter,
+    /// Sessions given up until somebody asks for them, by what was wrong the last time.
+    pub(crate) dead_letters: Family<GivenUp, Counter>,
     /// Such sessions that are open now. As of the last look.
     pub(crate) dead: Gauge,
     /// Sessions in play that are ahead of their campaign's documents. As of the last look.
@@ -62,7 +79,7 @@ impl SyncMetrics {
             seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
             documents: Counter::default(),
             findings: Family::default(),
-            dead_letters: Counter::default(),
+            dead_letters: Family::default(),
             dead: Gauge::default(),
             dirty: Gauge::default(),
             lag: Gauge::default(),
@@ -72,12 +89,15 @@ impl SyncMetrics {
         for outcome in [Word::Done, Word::NotDue, Word::Retry, Word::Failed] {
             drop(this.syncs.get_or_create(&Outcome { outcome }));
         }
+        for reason in [Reason::Database, Reason::Refused, Reason::Conflicts, Reason::Frozen] {
+            drop(this.dead_letters.get_or_create(&GivenUp { reason }));
+        }
         metrics.register(|registry| {
             registry.register("syncs", "Attempts to write a session back, by outcome", this.syncs.clone());
             registry.register("sync_seconds", "Time of an attempt that wrote, in seconds", this.seconds.clone());
             registry.register("sync_documents", "Documents written or removed", this.documents.clone());
             registry.register("sync_findings", "Entities that could not be written as they are, by fault", this.findings.clone());
-            registry.register("sync_dead_letters", "Sessions given up until somebody asks for them", this.dead_letters.clone());
+            registry.register("sync_dead_letters", "Sessions given up until somebody asks for them, by reason", this.dead_letters.clone());
             registry.register("sync_dead_sessions", "Open sessions that were given up", this.dead.clone());
             registry.register("sync_dirty_sessions", "Sessions in play ahead of their campaign's documents", this.dirty.clone());
             registry.register("sync_lag_seconds", "Age of the oldest change that no backing document shows", this.lag.clone());

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     authority::{Authority, Refusal},
-    metrics::{Found, SyncMetrics},
+    metrics::{Found, Reason, SyncMetrics},
     pace::Pace,
     part,
     plan::{self, Conflicts, Policy, Report},
@@ -54,6 +54,16 @@ impl Failure {
             Self::Authority(refusal) => !matches!(refusal, Refusal::Refused(_)),
             Self::Restless => true,
             Self::Conflicts(_) | Self::Frozen(_) => false,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Store(_) => Reason::Database,
+            // One that moves on again and again passes by itself: it is never given up.
+            Self::Authority(_) | Self::Restless => Reason::Refused,
+            Self::Conflicts(_) => Reason::Conflicts,
+            Self::Frozen(_) => Reason::Frozen,
         }
     }
 }

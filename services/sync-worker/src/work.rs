@@ -13,7 +13,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use crate::{
     busy::{Busy, Claim},
     config,
-    metrics::{Outcome as Label, Word},
+    metrics::{GivenUp, Outcome as Label, Word},
     sync::{Failure, Outcome, Syncer},
 };
 
@@ -139,7 +139,7 @@ impl Worker {
         match self.syncer.store.count_sync_failure(session, &failure.to_string()).await {
             Ok(Some(failures)) if failures >= MOST_FAILURES => {
                 self.busy.succeeded(session);
-                self.syncer.metrics.dead_letters.inc();
+                self.syncer.metrics.dead_letters.get_or_create(&GivenUp { reason: failure.reason() }).inc();
                 tracing::error!(session = %session, error = %failure, failures, "the session is not written back any more until it is asked for");
                 return None;
             }

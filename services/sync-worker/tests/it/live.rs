@@ -82,6 +82,7 @@ async fn a_session_that_fails_ten_times_waits_until_it_is_asked_for_and_its_docu
     .await
     .unwrap();
     assert_eq!(worker.metric("stateward_syncs_total", &["outcome=\"Failed\""]).await.unwrap(), 10.0);
+    assert_eq!(worker.metric("stateward_sync_dead_letters_total", &["reason=\"Frozen\""]).await.unwrap(), 1.0);
     let stored = stage.wire().await.find_one("sync", "gameSessions", json!({"_id": "s"})).await.unwrap().unwrap();
     assert!(stored["sync"]["error"].as_str().unwrap().contains("STATE_CORRUPT"), "{}", stored["sync"]);
     assert_eq!(stage.store.count_dead_syncs().await.unwrap(), 1);
