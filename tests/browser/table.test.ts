@@ -213,6 +213,28 @@ describe("the session", () => {
     await screenshot(bela, "session-ended");
   });
 
+  it("goes back by one change, and is led by whom it is handed to", async () => {
+    const own = await ownSession(up, "A change of seats");
+    const gm = await openLive(up.gm, { at: own, width: 1440 });
+    const [anna, bela] = [await openLive(up.players[0]!, { at: own, width: 1440 }), await openLive(up.players[1]!, { at: own })];
+    await token(gm, "token-ozren").waitFor({ state: "attached" });
+    const from = await squareOf(gm, "token-ozren");
+    await drag(gm, "token-ozren", 2, 0);
+    await onSquare(anna, "token-ozren", { x: from.x + 2, y: from.y });
+    await gm.getByRole("button", { name: "Undo" }).click();
+    for (const page of [gm, anna, bela]) await onSquare(page, "token-ozren", from);
+
+    await gm.getByRole("button", { name: "Hand over" }).click();
+    await gm.selectOption("[name=game-master]", up.players[0]!.userId);
+    await gm.click('[data-confirm="hand-over"]');
+    await anna.locator('#role[data-role="gm"]').waitFor();
+    await gm.locator('#role[data-role="player"]').waitFor();
+    await drag(anna, "token-ozren", 1, 0);
+    await onSquare(gm, "token-ozren", { x: from.x + 1, y: from.y });
+    await drag(gm, "token-ozren", 1, 0);
+    await agree(gm, anna, bela);
+  });
+
   it("is one for two tabs of its game master: each change of both is done, and the same thing changed twice ends the same", async () => {
     const [one, other] = [await openLive(up.gm), await openLive(up.gm)];
     const player = await openLive(up.players[0]!);
