@@ -49,7 +49,7 @@ fn read(name: &str, text: &str) -> Result<Value, serde_json::Error> {
 }
 
 fn fixtures() -> BTreeMap<String, Value> {
-    serde_json::from_str(include_str!("../fixtures/v1.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/v1.json")).expect("the frozen messages are JSON")
 }
 
 /// Whether `new` says all that `old` does: more members may be there, none may be missing or different.

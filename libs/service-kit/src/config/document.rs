@@ -97,7 +97,7 @@ mod tests {
 
     #[derive(Default, Serialize, Deserialize)]
     #[serde(default)]
-    pub struct Config {
+    struct Config {
         server: Server,
     }
 

@@ -12,7 +12,7 @@ async fn services_that_start_before_anything_else_wait_and_say_for_what() -> any
     let (nats, mongo) = tokio::try_join!(NatsServer::start(), Mongo::start())?;
     let signer = Signer::default();
     let pair = |key: &str, value: String| (key.to_owned(), value);
-    let common = vec![pair("NATS__SERVERS", nats.url()), pair("LOG__FORMAT", "text".to_owned())];
+    let common = [pair("NATS__SERVERS", nats.url()), pair("LOG__FORMAT", "text".to_owned())];
     let store = [pair("MONGO__URI", mongo.uri()), pair("MONGO__DATABASE", mongo.fresh_database())];
     let public = [
         pair("HTTP__LISTEN", format!("127.0.0.1:{}", free_port()?)),
