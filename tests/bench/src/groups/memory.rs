@@ -16,15 +16,16 @@ use crate::{
 const STATE_BYTES: usize = 20 << 10;
 
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
-    let connections = if effort.quick { 2_000 } else { 5_000 };
+    let connections = if effort.quick { 1_000 } else { 5_000 };
     let state = State::of(STATE_BYTES);
     let mut rows = Vec::new();
-    for (name, dialect, seat) in [
-        ("ours, WebSocket, connected", Dialect::Plain, Seat::Connected),
+    let seats = [
         ("ours, WebSocket, at a table", Dialect::Plain, Seat::Joined),
-        ("ours, Socket.IO, connected", Dialect::SocketIo, Seat::Connected),
         ("ours, Socket.IO, at a table", Dialect::SocketIo, Seat::Joined),
-    ] {
+        ("ours, WebSocket, connected", Dialect::Plain, Seat::Connected),
+        ("ours, Socket.IO, connected", Dialect::SocketIo, Seat::Connected),
+    ];
+    for (name, dialect, seat) in effort.of(&seats, &seats[..2]) {
         // A fresh one each time: what an allocator once had, it keeps.
         let ours = Ours::start().await?;
         let plan = Plan { seat, ..ours.plan(dialect, 1, connections, &state).await? };
