@@ -8,6 +8,9 @@ use std::{
 
 use anyhow::{Context, bail};
 
+/// How often a process is tried to be moved.
+const ATTEMPTS: usize = 20;
+
 /// Who runs where: servers under test alone on the first core, mongod and the load generator on the second. What is compared is
 /// placed alike.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +40,15 @@ impl Core {
         if !can_pin() {
             return Ok(());
         }
-        let mut taskset = Command::new("taskset");
-        taskset.args(["-a", "-p", "-c", self.number(), &pid.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        if !taskset.status()?.success() {
-            bail!("process {pid} cannot be moved to core {}", self.number());
+        // A thread that ends between taskset's look and its call fails the whole of it.
+        for _ in 0..ATTEMPTS {
+            let mut taskset = Command::new("taskset");
+            taskset.args(["-a", "-p", "-c", self.number(), &pid.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+            if taskset.status()?.success() {
+                return Ok(());
+            }
         }
-        Ok(())
+        bail!("process {pid} cannot be moved to core {}", self.number())
     }
 }
 
