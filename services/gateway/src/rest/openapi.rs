@@ -2,7 +2,7 @@
 //!
 //! After a change: `STATEWARD_WRITE_SCHEMAS=1 cargo test -p stateward-gateway openapi`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde_json::{Map, Value, json};
 
@@ -91,10 +91,10 @@ fn closure(document: &Value, schemas: &Value) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     let mut to_do = names(document);
     while let Some(name) = to_do.pop() {
-        if !found.contains_key(&name) {
-            let schema = schemas.get(&name).unwrap_or_else(|| panic!("the protocol has no schema {name}"));
+        if let Entry::Vacant(new) = found.entry(name) {
+            let schema = schemas.get(new.key()).unwrap_or_else(|| panic!("the protocol has no schema {}", new.key()));
             to_do.extend(names(schema));
-            found.insert(name, schema.clone());
+            new.insert(schema.clone());
         }
     }
     found
