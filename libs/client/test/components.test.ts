@@ -65,7 +65,7 @@ class Page {
           drawn.set(id, (drawn.get(id) ?? 0) + 1);
           return h("li", `${id}:${character["hp"] as number} `);
         },
-      { props: ["character"] },
+      { props: { character: { type: Object, required: true } } },
     );
     const Bar = defineComponent(() => {
       const store = useGameStateStore();

@@ -156,7 +156,8 @@ pub fn program_of(service: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The service's program. Unless somebody says where it is, it is built first, so that no test runs yesterday's.
-fn program(service: &str, programs: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+/// The program of a service, by its folder's name: in this directory, else where STATEWARD_BIN_DIR says, else built now.
+pub fn program(service: &str, programs: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let file = format!("stateward-{service}");
     let directory = match programs.or_else(built_programs) {
         Some(directory) => directory,

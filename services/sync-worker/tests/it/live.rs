@@ -157,8 +157,7 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
     assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 1);
 
     // The process does the same: it ends by itself, without a word to the queue.
-    let program = testkit::service::workspace().join("target/debug/stateward-sync-worker");
-    testkit::service::build(&["sync-worker"]).unwrap();
+    let program = testkit::service::program("sync-worker", None).unwrap();
     let output = std::process::Command::new(program)
         .env("STATEWARD_MONGO__URI", stage.mongo.uri())
         .env("STATEWARD_MONGO__DATABASE", "sync")
