@@ -1,6 +1,6 @@
 //! Why a connection ends. Codes 3000 to 3499 mean "connect again", codes from 3500 "do not": the same attempt would end the same way.
 //! Over Socket.IO the code travels in the WebSocket close frame; a code that forbids reconnecting is preceded by a
-//! disconnect packet, after which `socket.io-client` stays away by itself.
+//! disconnect packet, after which `socket.io-client` stays away by itself. `CLOSE_CODES.md` tells clients of them.
 
 /// Close codes that the gateway sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,4 +84,47 @@ pub enum Closed {
     ByServer(CloseCode),
     /// The socket was lost without a word.
     Lost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CloseCode;
+
+    #[test]
+    fn every_code_is_documented_with_whether_to_connect_again() {
+        let rows: Vec<Vec<&str>> = include_str!("../../CLOSE_CODES.md")
+            .lines()
+            .filter(|line| line.starts_with("| ") && line.contains(|c: char| c.is_ascii_digit()))
+            .map(|line| line.split('|').map(str::trim).collect())
+            .collect();
+        let all = [
+            CloseCode::Normal,
+            CloseCode::Protocol,
+            CloseCode::Unsupported,
+            CloseCode::InvalidText,
+            CloseCode::TooBig,
+            CloseCode::Drain,
+            CloseCode::Internal,
+            CloseCode::TokenExpired,
+            CloseCode::Slow,
+            CloseCode::NoPong,
+            CloseCode::Unauthorized,
+            CloseCode::AuthTimeout,
+            CloseCode::Malformed,
+            CloseCode::TooManyConnections,
+            CloseCode::Flood,
+            CloseCode::AccessRevoked,
+        ];
+        assert_eq!(rows.len(), all.len());
+        for (row, code) in rows.iter().zip(all) {
+            let again = if code.may_reconnect() {
+                "yes"
+            } else if code == CloseCode::Normal {
+                ""
+            } else {
+                "no"
+            };
+            assert_eq!((row[1], row[2]), (code.code().to_string().as_str(), again), "{code:?}");
+        }
+    }
 }
