@@ -73,6 +73,11 @@ impl Table {
     }
 }
 
+/// A campaign without documents, of which there may be any number: the ids of documents are the platform's.
+pub fn empty_campaign() -> Value {
+    json!({"name": "The Drowned Bell", "gameMasterId": GM})
+}
+
 /// Documents in the shapes that games have: nested plugin data, lists that grow and shrink, names beyond ASCII.
 pub fn campaign() -> Value {
     let characters: Vec<_> = PLAYERS
