@@ -3,6 +3,7 @@
 
 #![expect(unreachable_pub, reason = "a test program has no outside")]
 
+mod abuse;
 mod catch_up;
 mod configuration;
 mod contract;
