@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use game_state::Undo;
 use protocol::{ErrorBody, update::EntryKind};
 use store::{JournalEntry, StoreError};
 use tokio::time::Instant;
@@ -75,6 +76,24 @@ impl Authority {
             game_master_id: None,
             trace: Some(caller.trace.to_string()),
         }
+    }
+
+    /// As [`Authority::append`], of an entry whose operations are applied already: without a commit they are put back. `None` where
+    /// another writer has the version.
+    pub(crate) async fn append_applied(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        live: &mut Live,
+        entry: JournalEntry,
+        undo: Undo,
+        deadline: Instant,
+    ) -> Result<Option<Arc<JournalEntry>>, Failure> {
+        let appended = self.append(session, live, entry, None, deadline).await;
+        if let Ok(Appended::Committed(entry)) = appended {
+            return Ok(Some(entry));
+        }
+        live.state.put_back(undo);
+        appended.map(|_| None)
     }
 
     /// **The commit line.** On anything but success the state is the caller's to put back.

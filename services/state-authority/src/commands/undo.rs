@@ -7,7 +7,7 @@ use protocol::{ErrorBody, SessionId, command::CommandDone, update::EntryKind};
 use store::JournalEntry;
 
 use crate::{
-    append::{Appended, Failure},
+    append::Failure,
     context::Authority,
     decide::{self, Claim},
     request::Caller,
@@ -41,13 +41,8 @@ impl Authority {
                         digest: operations.digest().to_string(),
                         ..self.entry(live, EntryKind::Update, caller)
                     };
-                    match self.append(&session, live, entry, None, deadline).await {
-                        Ok(Appended::Committed(entry)) => return Ok((live.head.clone(), Some(entry))),
-                        Ok(Appended::Lost) => live.state.put_back(applied.undo),
-                        Err(failure) => {
-                            live.state.put_back(applied.undo);
-                            return Err(failure);
-                        }
+                    if let Some(entry) = self.append_applied(&session, live, entry, applied.undo, deadline).await? {
+                        return Ok((live.head.clone(), Some(entry)));
                     }
                 }
             })
