@@ -7,7 +7,7 @@ use protocol::{
     Epoch, ErrorBody, Outcome, SessionId, SessionStatus, UpdateId, UserId,
     update::{EntryKind, UpdateAccepted},
 };
-use store::JournalEntry;
+use store::{JournalEntry, SessionDocument};
 
 use crate::{guards, request::Caller};
 
@@ -29,6 +29,20 @@ pub struct Head {
 }
 
 impl Head {
+    /// Where the session's document says that it stands. The journal may be ahead.
+    pub fn shown_by(document: &SessionDocument) -> Self {
+        Self {
+            epoch: document.epoch.clone(),
+            version: document.game_state_version,
+            hash: document.game_state_hash,
+            status: document.status,
+            frozen: document.frozen.as_deref().map(Into::into),
+            game_master: document.game_master_id.clone(),
+            deleted: false,
+            at: document.last_state_update,
+        }
+    }
+
     /// Whether an entry is the next link of the chain. Where hashes are skipped, nothing is compared.
     pub fn is_followed_by(&self, entry: &JournalEntry) -> bool {
         entry.epoch == self.epoch && self.version.is_valid_next(entry.version) && entry.hash_before.is_none_or(|hash| hash == self.hash)

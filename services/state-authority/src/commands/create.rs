@@ -38,7 +38,7 @@ impl Authority {
             id: id.clone(),
             name: new.name,
             campaign_id: new.campaign_id.clone(),
-            game_master_id: game_master_id.clone(),
+            game_master_id,
             participant_ids: new.participant_ids,
             names,
             status: if new.scheduled_for.is_some() { SessionStatus::Scheduled } else { SessionStatus::Active },
@@ -60,16 +60,7 @@ impl Authority {
         match inserted.map_err(Fault::Store)? {
             Inserted::Inserted => {
                 tracing::info!(session = %id, campaign = %document.campaign_id, "session created");
-                let head = Head {
-                    epoch: document.epoch.clone(),
-                    version: document.game_state_version,
-                    hash: document.game_state_hash,
-                    status: document.status,
-                    frozen: None,
-                    game_master: game_master_id,
-                    deleted: false,
-                    at: now,
-                };
+                let head = Head::shown_by(&document);
                 self.done(document, &head, None).await
             }
             Inserted::Exists => self.read_session(caller, id).await,

@@ -8,8 +8,8 @@ use service_kit::random_id;
 use store::{JournalEnd, JournalEntry, Remains};
 
 use crate::{
-    commit::Outcome, config::millis, context::Authority, freeze::freeze_after, load::Fault, metrics::Stage, publish::Outgoing,
-    request::Caller, session::Session, stages, updates,
+    commit::Outcome, config::millis, context::Authority, decide::Head, freeze::freeze_after, load::Fault, metrics::Stage,
+    publish::Outgoing, request::Caller, session::Session, stages, updates,
 };
 
 /// Other writers may take the version so many times.
@@ -35,16 +35,7 @@ impl Authority {
             .await
             .map_err(Fault::Store)?
             .ok_or_else(|| ErrorBody::session_not_found(id))?;
-        let mut head = crate::decide::Head {
-            epoch: document.epoch.clone(),
-            version: document.game_state_version,
-            hash: document.game_state_hash,
-            status: document.status,
-            frozen: document.frozen.as_deref().map(Into::into),
-            game_master: document.game_master_id.clone(),
-            deleted: false,
-            at: document.last_state_update,
-        };
+        let mut head = Head::shown_by(&document);
         head.follow(&entry);
         self.done(document, &head, Some(&entry)).await
     }

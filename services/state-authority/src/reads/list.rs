@@ -6,7 +6,7 @@ use protocol::{
     ErrorBody, SessionId,
     rest::{ListSessions, MOST_OF_A_PAGE, SessionPage},
 };
-use store::{SessionDocument, SessionFilter};
+use store::SessionFilter;
 
 use crate::{commands::summary, context::Authority, decide::Head, load::Fault, request::Caller};
 
@@ -28,25 +28,12 @@ impl Authority {
                 names.insert(document.campaign_id.clone(), campaign.map(|campaign| campaign.name));
             }
         }
+        // A list does not wait for a journal that is a little ahead.
         let sessions = documents.into_iter().map(|document| {
-            let (name, head) = (names.get(&document.campaign_id).cloned().flatten(), head_of(&document));
+            let (name, head) = (names.get(&document.campaign_id).cloned().flatten(), Head::shown_by(&document));
             summary(document, name, &head)
         });
         Ok(SessionPage { sessions: sessions.collect(), next })
-    }
-}
-
-/// As the document says: the journal may be a little ahead, which a list does not wait for.
-fn head_of(document: &SessionDocument) -> Head {
-    Head {
-        epoch: document.epoch.clone(),
-        version: document.game_state_version,
-        hash: document.game_state_hash,
-        status: document.status,
-        frozen: document.frozen.as_deref().map(Into::into),
-        game_master: document.game_master_id.clone(),
-        deleted: false,
-        at: document.last_state_update,
     }
 }
 
