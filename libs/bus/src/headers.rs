@@ -74,6 +74,14 @@ impl Headers {
         self.set(name::SCOPE, scopes.join(" "));
     }
 
+    pub fn takes_part(&self) -> Option<bool> {
+        self.get(name::TAKES_PART)?.parse().ok()
+    }
+
+    pub fn set_takes_part(&mut self, takes_part: bool) {
+        self.set(name::TAKES_PART, takes_part.to_string());
+    }
+
     pub fn connection(&self) -> Option<ConnectionId> {
         self.get(name::CONNECTION)?.parse().ok()
     }

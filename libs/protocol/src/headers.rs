@@ -10,6 +10,9 @@ pub const TRACE_PARENT: &str = "traceparent";
 pub const USER: &str = "Stateward-User";
 pub const USER_NAME: &str = "Stateward-User-Name";
 pub const SCOPE: &str = "Stateward-Scope";
+/// `true` or `false`: whether the user takes part in the session, as the deployment's own service of memberships says. Absent where
+/// the session's `participantIds` decides.
+pub const TAKES_PART: &str = "Stateward-Takes-Part";
 /// The connection that a message came from.
 pub const CONNECTION: &str = "Stateward-Connection";
 /// How often this update was handed to an authority before. Absent means 0.

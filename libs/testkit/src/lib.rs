@@ -6,6 +6,7 @@
 //! Everything that is started here has its own data directory and ports, and ends with the process that started it, even
 //! when that is killed (see [`reaper`]).
 
+pub mod answering;
 pub mod client;
 pub mod game_master;
 pub mod history;
@@ -26,6 +27,7 @@ pub mod tokens;
 pub mod tools;
 pub mod wait;
 
+pub use answering::Answering;
 pub use client::{Client, Transport};
 pub use game_master::GameMaster;
 pub use history::History;

@@ -53,7 +53,13 @@ impl Authority {
     }
 
     fn own(&self) -> Caller {
-        Caller { identity: Identity::clone(&self.own), connection: None, trace: TraceContext::new(false), received_us: None }
+        Caller {
+            identity: Identity::clone(&self.own),
+            takes_part: None,
+            connection: None,
+            trace: TraceContext::new(false),
+            received_us: None,
+        }
     }
 
     /// Sends an update as the client wrote it: to the instance that has the session in its cache, else to any.

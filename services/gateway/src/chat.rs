@@ -80,7 +80,7 @@ async fn send(gateway: &Gateway, job: &Job) -> Result<(String, u64), ErrorBody> 
             return Ok((id, timestamp));
         }
         Recipient::Gm {} => &access.game_master,
-        Recipient::User { id } if access.takes_part(id) => id,
+        Recipient::User { id } if access.takes_part(id)? => id,
         Recipient::User { .. } => {
             return Err(ErrorBody::validation("NO_SUCH_RECIPIENT", "this user does not take part in the session").path("recipient.id"));
         }

@@ -142,6 +142,8 @@ pub(crate) fn resync(session: &SessionId) -> Frame {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub identity: Identity,
+    /// What the service of memberships says of the caller and the session that is asked for. None where `participantIds` decides.
+    pub takes_part: Option<bool>,
     pub connection: Option<protocol::ConnectionId>,
     pub trace: TraceContext,
     /// When what is asked for was read, in microseconds since the Unix epoch, where it has listeners elsewhere.
@@ -157,6 +159,9 @@ impl Caller {
     pub(crate) fn headers(&self) -> bus::Headers {
         let mut headers = bus::Headers::new();
         headers.set_identity(&self.identity);
+        if let Some(takes_part) = self.takes_part {
+            headers.set_takes_part(takes_part);
+        }
         if let Some(connection) = &self.connection {
             headers.set(headers::CONNECTION, connection.as_str());
         }
@@ -198,6 +203,7 @@ impl Reply {
     pub fn caller(&self) -> Caller {
         Caller {
             identity: self.conn.client().identity.clone(),
+            takes_part: None,
             connection: Some(self.conn.id().clone()),
             trace: self.span.context(),
             received_us: None,

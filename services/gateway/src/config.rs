@@ -6,13 +6,14 @@ use bus::BusConfig;
 use protocol::Limits;
 use serde::{Deserialize, Serialize};
 
-use crate::{auth::AuthConfig, edge::EdgeConfig, presence::PresenceConfig, room::catchup::Bounds};
+use crate::{auth::AuthConfig, edge::EdgeConfig, membership::MembershipConfig, presence::PresenceConfig, room::catchup::Bounds};
 
 /// Where the keys are described, for `--print-config`.
-pub const SOURCES: [&str; 5] = [
+pub const SOURCES: [&str; 6] = [
     include_str!("config.rs"),
     include_str!("auth/config.rs"),
     include_str!("edge/config.rs"),
+    include_str!("membership/config.rs"),
     include_str!("presence.rs"),
     include_str!("../../../libs/bus/src/config.rs"),
 ];
@@ -22,6 +23,7 @@ pub const SOURCES: [&str; 5] = [
 pub struct Config {
     pub http: HttpConfig,
     pub auth: AuthConfig,
+    pub membership: MembershipConfig,
     pub edge: EdgeConfig,
     pub nats: BusConfig,
     pub limits: LimitsConfig,

@@ -121,14 +121,8 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, ErrorBod
 /// The people of the job's session, if the sender is one of them or an admin.
 pub(crate) async fn taking_part(gateway: &Gateway, job: &Job) -> Result<Arc<Access>, ErrorBody> {
     let identity = &job.reply.conn().client().identity;
-    let takes_part = |access: &Arc<Access>| identity.admin || access.takes_part(&identity.user);
-    let access = gateway.accesses.of(&gateway.authority, &job.session).await?;
-    if takes_part(&access) {
-        return Ok(access);
-    }
-    // Who was added a moment ago is not refused for it.
-    let access = gateway.accesses.read(&gateway.authority, &job.session).await?;
-    if takes_part(&access) {
+    let access = gateway.accesses.for_user(&gateway.authority, &job.session, &identity.user).await?;
+    if identity.admin || access.takes_part(&identity.user)? {
         return Ok(access);
     }
     Err(ErrorBody::permission("NOT_A_PARTICIPANT", "only those who take part may do this"))

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use protocol::{
-    Command, ErrorBody, PROTOCOL_VERSION,
+    Command, ErrorBody, PROTOCOL_VERSION, SessionId,
     command::{CommandDone, Commanded},
     event::name,
     session::Joined,
@@ -103,12 +103,17 @@ pub async fn leave(gateway: Arc<Gateway>, job: Job) -> Done {
     };
     // Presence is ours; the authority is told so that a GM's leaving is written back at once. Another tab that stays is no leaving.
     if room.leave(conn.id().clone()).await
-        && let Err(error) = gateway.authority.command(&session, &reply.caller(), &Command::Leave).await
+        && let Err(error) = tell_of_leave(&gateway, &session, &reply).await
     {
         tracing::info!(%session, reason = error.details.reason, "the authority did not hear of a leave");
     }
     reply.success(&[]);
     Done::Settled
+}
+
+async fn tell_of_leave(gateway: &Gateway, session: &SessionId, reply: &Reply) -> Result<CommandDone, ErrorBody> {
+    let caller = gateway.accesses.vouch(&gateway.authority, session, reply.caller()).await?;
+    gateway.authority.command(session, &caller, &Command::Leave).await
 }
 
 /// `gameSession:end`
@@ -147,7 +152,11 @@ async fn opened(gateway: &Gateway, visit: &mut Visit, reply: &Reply, command: &C
         Ok(false) | Err(_) => return Err(unavailable()),
     }
     let session = visit.room.session.clone();
-    let mut error = match gateway.authority.command(&session, &reply.caller(), command).await {
+    let asked = async {
+        let caller = gateway.accesses.vouch(&gateway.authority, &session, reply.caller()).await?;
+        gateway.authority.command(&session, &caller, command).await
+    };
+    let mut error = match asked.await {
         Ok(done) => return Ok(done),
         Err(error) => error,
     };

@@ -22,6 +22,7 @@ pub mod events;
 pub mod heads;
 pub mod joins;
 pub mod lanes;
+pub mod membership;
 pub mod metrics;
 pub mod notices;
 pub mod outbound;

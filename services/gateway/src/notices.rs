@@ -82,7 +82,7 @@ async fn tell_of_bot(gateway: &Gateway, job: &Job) -> Result<(), ErrorBody> {
     match &bot.recipient {
         None | Some(Recipient::Session {}) => relay::to_session(gateway, &bot.session_id, &job.sent_as, &data).await,
         Some(Recipient::Gm {}) => relay::to_user(gateway, &access.game_master, &job.sent_as, &data).await,
-        Some(Recipient::User { id }) if access.takes_part(id) => relay::to_user(gateway, id, &job.sent_as, &data).await,
+        Some(Recipient::User { id }) if access.takes_part(id)? => relay::to_user(gateway, id, &job.sent_as, &data).await,
         Some(Recipient::User { .. }) => {
             Err(ErrorBody::validation("NO_SUCH_RECIPIENT", "this user does not take part in the session").path("recipient.id"))
         }

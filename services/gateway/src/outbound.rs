@@ -1,11 +1,15 @@
 //! Asking other servers by HTTP: one GET on a connection of its own. Only for what is asked rarely, of addresses that the
-//! configuration names.
+//! configuration names. Those of https must be vouched for by a root of the system, or of the file that `SSL_CERT_FILE` names.
 
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode, Uri, client::conn::http1, header};
+use hyper::{
+    Request, StatusCode, Uri,
+    client::conn::http1,
+    header::{self, HeaderName, HeaderValue},
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -50,18 +54,18 @@ fn parse(url: &str) -> Result<(Uri, bool, String), String> {
     Ok((uri, tls, host))
 }
 
-/// The body of a successful answer. Redirects are not followed; the caller sets the deadline.
+/// The body of a successful answer, to a request with one more header. Redirects are not followed; the caller sets the deadline.
 ///
 /// # Errors
 /// When there is no such answer within `most` bytes.
-pub async fn get(url: &str, most: usize) -> Result<Bytes, OutboundError> {
+pub async fn get(url: &str, with: Option<&(HeaderName, HeaderValue)>, most: usize) -> Result<Bytes, OutboundError> {
     let (uri, tls, host) = parse(url).map_err(OutboundError::Address)?;
     let stream = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(if tls { 443 } else { 80 }))).await?;
     if !tls {
-        return exchange(stream, &uri, most).await;
+        return exchange(stream, request(&uri, with)?, most).await;
     }
     let name = ServerName::try_from(host).map_err(|error| OutboundError::Address(error.to_string()))?;
-    exchange(TlsConnector::from(trust()?).connect(name, stream).await?, &uri, most).await
+    exchange(TlsConnector::from(trust()?).connect(name, stream).await?, request(&uri, with)?, most).await
 }
 
 /// The system's roots, read once.
@@ -80,12 +84,22 @@ fn trust() -> Result<Arc<ClientConfig>, OutboundError> {
     Ok(Arc::clone(TRUST.get_or_init(|| Arc::new(config))))
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, uri: &Uri, most: usize) -> Result<Bytes, OutboundError> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+fn request(uri: &Uri, with: Option<&(HeaderName, HeaderValue)>) -> Result<Request<Empty<Bytes>>, OutboundError> {
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path).header(header::HOST, host).header(header::ACCEPT, "application/json").body(Empty::<Bytes>::new());
-    let request = request.map_err(|error| OutboundError::Address(error.to_string()))?;
+    let mut request = Request::get(path).header(header::HOST, host).header(header::ACCEPT, "application/json");
+    if let Some((name, value)) = with {
+        request = request.header(name, value);
+    }
+    request.body(Empty::new()).map_err(|error| OutboundError::Address(error.to_string()))
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Empty<Bytes>>,
+    most: usize,
+) -> Result<Bytes, OutboundError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let asked = async {
         let answer = sender.send_request(request).await?;
         if !answer.status().is_success() {

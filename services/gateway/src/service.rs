@@ -16,6 +16,7 @@ use crate::{
     config::{Config, Settings},
     door::Door,
     heads,
+    membership::Membership,
     metrics::GatewayMetrics,
     presence::{self, PresenceHandle},
     rest,
@@ -48,6 +49,7 @@ impl Gateway {
 /// Binds, connects, builds and starts everything.
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid(error.key, error))?;
+    let membership = Membership::new(&config.membership).map_err(|error| ConfigError::invalid(error.key, error))?;
     let instance: InstanceId = service.instance.parse().map_err(|error| ConfigError::invalid("instance.id", error))?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| ConfigError::invalid("http.listen", format!("{listen}: {error}")))?;
@@ -74,7 +76,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         presence,
         rooms: Rooms::default(),
         users: Users::default(),
-        accesses: Accesses::default(),
+        accesses: Accesses::new(membership),
         bus: bus.clone(),
     });
 

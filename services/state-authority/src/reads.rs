@@ -26,7 +26,8 @@ impl Authority {
     ) -> Result<SessionDocument, ErrorBody> {
         let document = self.retried("read a session", || Box::pin(self.store.session(session))).await.map_err(Fault::Store)?;
         let document = document.ok_or_else(|| ErrorBody::session_not_found(session))?;
-        let takes_part = caller.leads(game_master.unwrap_or(&document.game_master_id)) || document.participant_ids.contains(&caller.user);
+        let is_player = caller.takes_part.unwrap_or_else(|| document.participant_ids.contains(&caller.user));
+        let takes_part = is_player || caller.leads(game_master.unwrap_or(&document.game_master_id));
         if takes_part {
             Ok(document)
         } else {

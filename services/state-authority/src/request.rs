@@ -12,6 +12,8 @@ pub struct Caller {
     pub name: String,
     pub admin: bool,
     pub system: bool,
+    /// What the deployment's own service of memberships says of the user and the session. None: `participantIds` decides.
+    pub takes_part: Option<bool>,
     /// The connection that the request came from: its answer and its broadcast meet there.
     pub connection: Option<ConnectionId>,
     /// How often this request was handed to an authority before.
@@ -30,7 +32,14 @@ impl Caller {
         let identity = headers
             .identity()
             .ok_or_else(|| ErrorBody::permission("NO_IDENTITY", "the request does not say on whose behalf it is made"))?;
-        Ok(Self { user: identity.user, name: identity.name, admin: identity.admin, system: identity.system, ..Self::platform(headers) })
+        Ok(Self {
+            user: identity.user,
+            name: identity.name,
+            admin: identity.admin,
+            system: identity.system,
+            takes_part: headers.takes_part(),
+            ..Self::platform(headers)
+        })
     }
 
     /// The platform itself, on nobody's behalf: what the sync-worker asks.
@@ -41,6 +50,7 @@ impl Caller {
             name: String::new(),
             admin: false,
             system: true,
+            takes_part: None,
             connection: headers.connection(),
             delivery: headers.delivery(),
             trace,

@@ -154,7 +154,7 @@ impl Keys {
     }
 
     async fn fetch(&self, published: &Published) {
-        let read = match timeout(FETCH_TIMEOUT, outbound::get(&published.url, MAX_DOCUMENT_BYTES)).await {
+        let read = match timeout(FETCH_TIMEOUT, outbound::get(&published.url, None, MAX_DOCUMENT_BYTES)).await {
             Ok(Ok(body)) => self.read(&body),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer in time".into()),

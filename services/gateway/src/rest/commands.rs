@@ -25,80 +25,81 @@ pub(super) async fn add_participants(
     id: Session,
     Body(Participants { participants }): Body<Participants>,
 ) -> Answer {
-    command(&gateway, &who, &id.0, Command::AddParticipants { participants }).await
+    command(&gateway, who, &id.0, Command::AddParticipants { participants }).await
 }
 
 pub(super) async fn remove_participant(gateway: Shared, who: Who, Ids(id, user): Ids<SessionId, UserId>) -> Answer {
-    command(&gateway, &who, &id, Command::RemoveParticipants { participants: vec![user] }).await
+    command(&gateway, who, &id, Command::RemoveParticipants { participants: vec![user] }).await
 }
 
 pub(super) async fn hand_over(gateway: Shared, who: Who, id: Session, Body(HandOver { game_master_id }): Body<HandOver>) -> Answer {
-    command(&gateway, &who, &id.0, Command::HandOver { game_master_id }).await
+    command(&gateway, who, &id.0, Command::HandOver { game_master_id }).await
 }
 
 pub(super) async fn start(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, &who, &id.0, Command::Start).await
+    command(&gateway, who, &id.0, Command::Start).await
 }
 
 pub(super) async fn pause(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Pause { reason }).await
+    command(&gateway, who, &id.0, Command::Pause { reason }).await
 }
 
 pub(super) async fn resume(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, &who, &id.0, Command::Resume).await
+    command(&gateway, who, &id.0, Command::Resume).await
 }
 
 pub(super) async fn end(gateway: Shared, who: Who, id: Session, Body(WhyAndForce { reason, force }): Body<WhyAndForce>) -> Answer {
-    command(&gateway, &who, &id.0, Command::End { reason, force }).await
+    command(&gateway, who, &id.0, Command::End { reason, force }).await
 }
 
 /// A body of DELETE is lost on some ways: what it would say stands in the query.
 pub(super) async fn delete(gateway: Shared, who: Who, id: Session, Params(WhyAndForce { reason, force }): Params<WhyAndForce>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Delete { reason, force }).await
+    command(&gateway, who, &id.0, Command::Delete { reason, force }).await
 }
 
 pub(super) async fn add_document(gateway: Shared, who: Who, id: Session, Body(add): Body<AddDocument>) -> Answer {
-    command(&gateway, &who, &id.0, Command::AddDocument(add)).await
+    command(&gateway, who, &id.0, Command::AddDocument(add)).await
 }
 
 pub(super) async fn undo(gateway: Shared, who: Who, id: Session, Body(Undo { version, reason }): Body<Undo>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Undo { version, reason }).await
+    command(&gateway, who, &id.0, Command::Undo { version, reason }).await
 }
 
 pub(super) async fn sync(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, &who, &id.0, Command::Sync).await
+    command(&gateway, who, &id.0, Command::Sync).await
 }
 
 pub(super) async fn verify(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, &who, &id.0, Command::Verify).await
+    command(&gateway, who, &id.0, Command::Verify).await
 }
 
 pub(super) async fn diff(gateway: Shared, who: Who, id: Session, Body(TheirState { state }): Body<TheirState>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Diff { state }).await
+    command(&gateway, who, &id.0, Command::Diff { state }).await
 }
 
 pub(super) async fn mode(gateway: Shared, who: Who, id: Session, Body(mode): Body<ModeChange>) -> Answer {
     let ModeChange { direct, skip_hashes, reason } = mode;
-    command(&gateway, &who, &id.0, Command::Mode { direct, skip_hashes, reason }).await
+    command(&gateway, who, &id.0, Command::Mode { direct, skip_hashes, reason }).await
 }
 
 pub(super) async fn rehash(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Rehash { reason }).await
+    command(&gateway, who, &id.0, Command::Rehash { reason }).await
 }
 
 pub(super) async fn reinitialise(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
-    command(&gateway, &who, &id.0, Command::Reinitialise { reason }).await
+    command(&gateway, who, &id.0, Command::Reinitialise { reason }).await
 }
 
 pub(super) async fn restore(gateway: Shared, who: Who, id: Session, Body(restore): Body<Restore>) -> Answer {
     let Restore { backup, version, reason } = restore;
-    command(&gateway, &who, &id.0, Command::Restore { backup, version, reason }).await
+    command(&gateway, who, &id.0, Command::Restore { backup, version, reason }).await
 }
 
 pub(super) async fn new_epoch(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
-    command(&gateway, &who, &id.0, Command::NewEpoch { reason }).await
+    command(&gateway, who, &id.0, Command::NewEpoch { reason }).await
 }
 
-async fn command(gateway: &Gateway, who: &Who, id: &SessionId, command: Command) -> Answer {
+async fn command(gateway: &Gateway, who: Who, id: &SessionId, command: Command) -> Answer {
+    let who = who.of(gateway, id).await?;
     gateway.authority.reported(id, &who.0, &command).await.map(|done| Json(done.into())).map_err(|error| who.problem(error))
 }

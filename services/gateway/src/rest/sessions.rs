@@ -9,9 +9,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, TryStreamExt};
 use game_state::Version;
 use protocol::{
-    CampaignId, Command, SessionId, SessionStatus, SessionSummary,
+    CampaignId, Command, ErrorBody, Identity, SessionId, SessionStatus, SessionSummary,
     history::{History, HistoryRequest},
     rest::{ListSessions, MOST_OF_A_PAGE, SessionPage},
     session::NewSession,
@@ -24,12 +25,16 @@ use super::{
     who::{Body, Id, Params},
 };
 use crate::{
+    access,
     answer::{self, Fields},
     room::catchup::FullState,
     service::Gateway,
 };
 
 type Shared = State<Arc<Gateway>>;
+
+/// Of one page's sessions.
+const ASKED_AT_ONCE: usize = 8;
 
 /// `POST /api/sessions`
 pub(super) async fn create(
@@ -56,6 +61,7 @@ pub(super) async fn read(
     Id(id): Id<SessionId>,
     Params(query): Params<ReadQuery>,
 ) -> Result<Response, Problem> {
+    let who = who.of(&gateway, &id).await?;
     let done = gateway.authority.command(&id, &who.0, &Command::Read).await.map_err(|error| who.problem(error))?;
     if !query.state {
         return Ok(Json(done.session).into_response());
@@ -95,6 +101,7 @@ pub(super) async fn state(
     Params(StateQuery { at }): Params<StateQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let who = who.of(&gateway, &id).await?;
     let held = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if let Some(held) = held {
         // Reading the head is cheap; the state may be large.
@@ -144,6 +151,7 @@ pub(super) async fn history(
 ) -> Result<Json<History>, Problem> {
     let HistoryQuery { since, limit, with_previous } = query;
     who.page(limit)?;
+    let who = who.of(&gateway, &id).await?;
     let asked = HistoryRequest { since, epoch: None, limit, with_previous };
     gateway.authority.history_for(&id, &who.0, &asked).await.map(Json).map_err(|error| who.problem(error))
 }
@@ -167,5 +175,27 @@ pub(super) async fn list(State(gateway): Shared, who: Who, Params(query): Params
     let ListQuery { campaign_id, status, after, limit } = query;
     who.page(limit)?;
     let asked = ListSessions { campaign_id, status, after, limit };
-    gateway.authority.list_sessions(&who.0, &asked).await.map(Json).map_err(|error| who.problem(error))
+    let mut page = gateway.authority.list_sessions(&who.0, &asked).await.map_err(|error| who.problem(error))?;
+    only_own(&gateway, &who, &mut page.sessions).await.map_err(|error| who.problem(error))?;
+    Ok(Json(page))
+}
+
+/// Leaves out those in which the caller does not take part any more, as the service of memberships says.
+async fn only_own(gateway: &Gateway, who: &Who, sessions: &mut Vec<SessionSummary>) -> Result<(), ErrorBody> {
+    let Identity { user, admin, system, .. } = &who.0.identity;
+    let Some(membership) = gateway.accesses.membership().filter(|_| !admin && !system) else { return Ok(()) };
+    let asked = futures_util::stream::iter(std::mem::take(sessions)).map(async |session| {
+        if session.game_master_id == *user {
+            return Ok::<_, ErrorBody>((true, session));
+        }
+        let players = membership.players(&session.id, &session.campaign_id).await.ok_or_else(access::unknown)?;
+        Ok((players.users.contains(user), session))
+    });
+    let mut asked = std::pin::pin!(asked.buffered(ASKED_AT_ONCE));
+    while let Some((is_own, session)) = asked.try_next().await? {
+        if is_own {
+            sessions.push(session);
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
     http::{StatusCode, header, request::Parts},
 };
-use protocol::{ErrorBody, rest::MOST_OF_A_PAGE};
+use protocol::{ErrorBody, SessionId, rest::MOST_OF_A_PAGE};
 use serde::de::DeserializeOwned;
 use service_kit::TraceContext;
 use tokio::time::timeout;
@@ -29,7 +29,7 @@ impl FromRequestParts<Arc<Gateway>> for Who {
             None => Err(TokenRefused::Missing),
         };
         match verified {
-            Ok(user) => Ok(Self(Caller { identity: user.identity, connection: None, trace, received_us: None })),
+            Ok(user) => Ok(Self(Caller { identity: user.identity, takes_part: None, connection: None, trace, received_us: None })),
             Err(refused @ TokenRefused::NoKeys) => {
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, refused.into()).traced(trace.trace_id()))
             }
@@ -50,6 +50,13 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 impl Who {
+    /// The caller as the authority is to take it for this session.
+    pub async fn of(self, gateway: &Gateway, session: &SessionId) -> Result<Self, Problem> {
+        let trace = self.0.trace;
+        let vouched = gateway.accesses.vouch(&gateway.authority, session, self.0).await;
+        vouched.map(Self).map_err(|error| Problem::from(error).traced(trace.trace_id()))
+    }
+
     /// Campaigns are made and filled by admins.
     pub fn must_be_admin(&self) -> Result<(), Problem> {
         if self.0.identity.admin {

@@ -101,15 +101,13 @@ impl Room {
         if self.handed_over_at.is_none_or(|at| access.asked > at) {
             self.game_master_is(access.game_master.clone());
         }
-        let may_stay = |member: &super::members::Member| member.since > access.asked || access.may_see(&member.conn.client().identity);
-        let gone: Vec<_> = self.members.iter().filter(|member| !may_stay(member)).map(|member| Arc::clone(&member.conn)).collect();
-        for conn in gone {
-            let error = GameStateError {
-                session_id: self.ends.session.clone(),
-                epoch: None,
-                error: ErrorBody::permission("NOT_A_PARTICIPANT", "you do not take part in this session any more"),
-                timestamp: self.gateway.clock.now_ms(),
-            };
+        let gone = self.members.iter().filter_map(|member| {
+            let why = access.may_not_stay(&member.conn.client().identity, member.since)?;
+            Some((Arc::clone(&member.conn), why))
+        });
+        for (conn, error) in gone.collect::<Vec<_>>() {
+            let error =
+                GameStateError { session_id: self.ends.session.clone(), epoch: None, error, timestamp: self.gateway.clock.now_ms() };
             let data = serde_json::to_vec(&error).expect("our own types become JSON");
             // A closed connection needs no notice.
             let _ = conn.notify(&Frame::event(name::STATE_ERROR, data));

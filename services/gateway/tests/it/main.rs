@@ -7,6 +7,7 @@ mod catching_up;
 mod edge;
 mod events;
 mod heartbeat;
+mod membership;
 mod presence;
 mod process;
 mod rest;

@@ -39,6 +39,11 @@ impl Stage {
 
     /// With settings of the gateway's.
     pub(crate) async fn with(config: &[(&str, &str)]) -> Self {
+        Self::within(config, &[]).await
+    }
+
+    /// With further variables of the gateway's.
+    pub(crate) async fn within(config: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let nats = NatsServer::shared().await.unwrap();
         let prefix = format!("t{}", random_id().replace(['-', '_'], "x"));
         let bus_config = BusConfig { servers: vec![nats.url()], prefix: prefix.clone(), ..BusConfig::default() };
@@ -46,13 +51,13 @@ impl Stage {
         bus.ensure_streams().await.unwrap();
         let script = Script::start(bus).await;
         let signer = Signer::default();
-        let gateway = gateway(nats, &prefix, &signer, config).await;
+        let gateway = gateway(nats, &prefix, &signer, config, environment).await;
         Self { script, signer, nats, prefix, gateway }
     }
 
     /// Another gateway on the same NATS.
     pub(crate) async fn another_gateway(&self, config: &[(&str, &str)]) -> Gateway {
-        gateway(self.nats, &self.prefix, &self.signer, config).await
+        gateway(self.nats, &self.prefix, &self.signer, config, &[]).await
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -90,7 +95,7 @@ impl Gateway {
     }
 }
 
-async fn gateway(nats: &NatsServer, prefix: &str, signer: &Signer, config: &[(&str, &str)]) -> Gateway {
+async fn gateway(nats: &NatsServer, prefix: &str, signer: &Signer, config: &[(&str, &str)], environment: &[(&str, &str)]) -> Gateway {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let mut settings = vec![
         ("HTTP__LISTEN".to_owned(), listen.clone()),
@@ -98,8 +103,10 @@ async fn gateway(nats: &NatsServer, prefix: &str, signer: &Signer, config: &[(&s
         ("NATS__PREFIX".to_owned(), prefix.to_owned()),
         ("AUTH__HS256_SECRET".to_owned(), signer.secret().to_owned()),
     ];
-    settings.extend(config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    let options = ServiceOptions { service: "gateway".into(), config: settings, ..ServiceOptions::default() };
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    settings.extend(config.iter().map(owned));
+    let environment = environment.iter().map(owned).collect();
+    let options = ServiceOptions { service: "gateway".into(), config: settings, environment, ..ServiceOptions::default() };
     Gateway { service: Service::start(options).await.unwrap(), url: format!("http://{listen}") }
 }
 

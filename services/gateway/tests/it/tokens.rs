@@ -1,23 +1,13 @@
 //! Tokens that others sign: published keys, their rotation and their absence; fresh tokens on open connections.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
-
+use crate::stage::{GM, SESSION, SOON, Stage};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 use testkit::{
-    Client, Transport,
+    Answering, Client, Transport,
     client::{ClientOptions, websocket::WebSocket},
     http,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
-
-use crate::stage::{GM, SESSION, SOON, Stage};
 
 /// A key of an issuer's, by name.
 struct Key {
@@ -41,47 +31,20 @@ impl Key {
 }
 
 /// Publishes keys by HTTP, as an identity provider does.
-struct Issuer {
-    url: String,
-    keys: Arc<Mutex<Option<Value>>>,
-    asked: Arc<AtomicUsize>,
-    task: tokio::task::JoinHandle<()>,
-}
+struct Issuer(Answering);
 
 impl Issuer {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
-        let (keys, asked) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
-        let (served, counted) = (Arc::<Mutex<Option<Value>>>::clone(&keys), Arc::clone(&asked));
-        #[expect(clippy::disallowed_methods, reason = "ends with the issuer")]
-        let task = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 4096];
-                let _ = stream.read(&mut request).await;
-                counted.fetch_add(1, Ordering::SeqCst);
-                let answer = match &*served.lock().unwrap() {
-                    Some(keys) => {
-                        let body = keys.to_string();
-                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
-                    }
-                    None => "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
-                };
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self { url, keys, asked, task }
+        Self(Answering::start().await.unwrap())
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/jwks.json", self.0.port())
     }
 
     fn publish(&self, keys: &[&Key]) {
         let keys: Vec<_> = keys.iter().map(|key| json!(key.jwk)).collect();
-        *self.keys.lock().unwrap() = Some(json!({"keys": keys}));
-    }
-}
-
-impl Drop for Issuer {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.0.answer(Some(json!({"keys": keys})));
     }
 }
 
@@ -93,7 +56,7 @@ async fn published_keys_rotate_under_open_connections_and_the_last_good_ones_out
     let stage = Stage::with(&[
         ("AUTH__ALGORITHM", "es256"),
         ("AUTH__HS256_SECRET", ""),
-        ("AUTH__JWKS_URL", &issuer.url),
+        ("AUTH__JWKS_URL", &issuer.url()),
         ("AUTH__JWKS_RETRY_MS", "300"),
     ])
     .await;
@@ -118,11 +81,11 @@ async fn published_keys_rotate_under_open_connections_and_the_last_good_ones_out
     .await
     .unwrap();
     assert_eq!(open.request("auth:refresh", json!({"token": second.sign(&claims)})).await.unwrap()["success"], json!(true));
-    *issuer.keys.lock().unwrap() = Some(json!({"keys": []}));
+    issuer.publish(&[]);
     for _ in 0..3 {
         assert!(connects(&stranger.sign(&claims)).await.is_none());
     }
-    issuer.task.abort();
+    issuer.0.stop();
     assert!(connects(&stranger.sign(&claims)).await.is_none());
     assert!(connects(&second.sign(&claims)).await.is_some(), "the last good keys go on");
     assert!(open.is_connected());
@@ -133,13 +96,13 @@ async fn tokens_with_unknown_keys_do_not_make_the_gateway_ask_again_and_again() 
     let issuer = Issuer::start().await;
     let (known, stranger) = (Key::new("known"), Key::new("stranger"));
     issuer.publish(&[&known]);
-    let stage = Stage::with(&[("AUTH__ALGORITHM", "es256"), ("AUTH__HS256_SECRET", ""), ("AUTH__JWKS_URL", &issuer.url)]).await;
+    let stage = Stage::with(&[("AUTH__ALGORITHM", "es256"), ("AUTH__HS256_SECRET", ""), ("AUTH__JWKS_URL", &issuer.url())]).await;
     let claims = stage.signer.claims("p1", "p1", "");
     for _ in 0..20 {
         let refused = http::get(stage.url(), &format!("/api/sessions/{SESSION}"), Some(&stranger.sign(&claims))).await.unwrap();
         assert_eq!(refused.status, 401);
     }
-    let asked = issuer.asked.load(Ordering::SeqCst);
+    let asked = issuer.0.asked();
     assert!(asked <= 3, "asked {asked} times");
     assert!(Client::connect(Transport::SocketIo, stage.url(), &known.sign(&claims)).await.is_ok());
 }

@@ -27,6 +27,7 @@ fn head(status: SessionStatus, frozen: bool) -> Head {
 
 fn caller(user: &str) -> Caller {
     Caller {
+        takes_part: None,
         user: user.parse().unwrap(),
         name: String::new(),
         admin: false,

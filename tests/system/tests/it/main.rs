@@ -15,6 +15,7 @@ mod fleet;
 mod follower;
 mod journal;
 mod kills;
+mod membership;
 mod observability;
 mod play;
 mod principles;

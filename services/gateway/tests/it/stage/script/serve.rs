@@ -45,10 +45,12 @@ impl Script {
         let command: Command = serde_json::from_slice(&request.message.payload).unwrap();
         let command_is_join = matches!(command, Command::Join);
         let user = request.message.headers.identity().unwrap().user;
+        let takes_part =
+            request.message.headers.takes_part().map_or_else(|| self.takes_part(&user), |is_player| is_player || user.as_str() == GM);
         let session = self.bus.subjects().session_of(&request.message.subject).unwrap();
         let answer: Ack<CommandDone> = if session.as_str() != SESSION {
             Ack::Refused(ErrorBody::session_not_found(&session))
-        } else if user.as_str() == "outsider" || (command_is_join && !self.takes_part(&user)) {
+        } else if user.as_str() == "outsider" || (command_is_join && !takes_part) {
             Ack::Refused(ErrorBody::permission("NOT_A_PARTICIPANT", "no"))
         } else {
             let new_version = match command {
