@@ -12,7 +12,7 @@ use bus::Bus;
 use protocol::{Command, Epoch, SessionId, SessionStatus, UpdateId, UserId, update::EntryKind, update::UpdateSource};
 use serde_json::json;
 use service_kit::{Clock, random_id};
-use store::{EntryResult, JournalEntry, Repair, RepairResult, Replayed, SessionHead, Store};
+use store::{CommandNote, EntryResult, JournalEntry, Repair, RepairResult, Replayed, SessionHead, Store};
 
 use crate::{
     cli::{NewEpoch, Why},
@@ -92,6 +92,7 @@ async fn begin_anew(store: &Store, id: &SessionId, by: &UserId, why: &Why) -> an
     let repair = JournalEntry {
         epoch: Epoch::from(random_id().as_str()),
         status: Some(head.status),
+        command: Some(CommandNote { action: "new-epoch".to_owned(), reason: Some(why.reason.clone()) }),
         ..entry(id, &at_freeze, EntryKind::Repair, by)
     };
     let canonical = state.canonical();
@@ -103,8 +104,6 @@ async fn begin_anew(store: &Store, id: &SessionId, by: &UserId, why: &Why) -> an
         game_master_id: &head.game_master_id,
         state: &canonical,
         from_campaign: false,
-        action: "new-epoch",
-        reason: Some(&why.reason),
         replaced: Some((head.version, &canonical)),
     };
     let outcome = store.repair(&written, &repair.encode()).await.map_err(|error| match error {
@@ -150,5 +149,6 @@ fn entry(id: &SessionId, head: &SessionHead, kind: EntryKind, by: &UserId) -> Jo
         at: Clock::system().now_ms().max(head.last_state_update),
         game_master_id: None,
         trace: None,
+        command: None,
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Form {
     /// The state of the digest after 1, 2, 3, ... strides.
     midstates: Vec<Sha256>,
     hash: Option<StateHash>,
+    /// Bytes that the digest has taken since the form was made.
+    hashed: u64,
 }
 
 /// What a change made invalid of the hash: enough to have it back without hashing.
@@ -39,7 +41,7 @@ pub(crate) struct OldHash {
 
 impl Form {
     pub(crate) fn of(root: &Value) -> Self {
-        Self { root: Split::of(root), midstates: Vec::new(), hash: None }
+        Self { root: Split::of(root), midstates: Vec::new(), hash: None, hashed: 0 }
     }
 
     /// The value at these positions was replaced.
@@ -91,7 +93,7 @@ impl Form {
         let mut digest = self.midstates.last().cloned().unwrap_or_default();
         let mut at = self.midstates.len() * STRIDE;
         let midstates = &mut self.midstates;
-        let mut skip = at;
+        let (mut skip, from) = (at, at);
         self.root.visit(&mut skip, &mut |mut bytes| {
             while at % STRIDE + bytes.len() >= STRIDE {
                 let (before, after) = bytes.split_at(STRIDE - at % STRIDE);
@@ -105,7 +107,12 @@ impl Form {
         });
         let hash = StateHash::from_bytes(digest.finalize().into());
         self.hash = Some(hash);
+        self.hashed += (at - from) as u64;
         hash
+    }
+
+    pub(crate) fn hashed(&self) -> u64 {
+        self.hashed
     }
 
     /// Shares the pieces: later changes make new ones.

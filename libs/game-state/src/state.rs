@@ -103,6 +103,11 @@ impl GameState {
         StateSize { canonical_bytes: self.tree.form.len(), bson_bytes: self.tree.bson, nodes: self.tree.nodes }
     }
 
+    /// Bytes that went into hashes of this state until now: what hashing it has cost.
+    pub fn hashed_bytes(&self) -> u64 {
+        self.tree.form.hashed()
+    }
+
     /// Applies all operations, one after another, or none.
     pub fn apply(&mut self, operations: &Operations, limits: &Limits) -> Result<Applied, Rejection> {
         self.apply_in_steps(operations, limits, || {})

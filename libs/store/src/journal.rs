@@ -47,6 +47,15 @@ pub struct JournalEntry {
     pub game_master_id: Option<UserId>,
     /// `traceparent` of the update.
     pub trace: Option<String>,
+    /// The command that the entry carries out, for the audit; absent where it is an update or the platform's own doing.
+    pub command: Option<CommandNote>,
+}
+
+/// What was asked for, and why. Who and when stand in the entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandNote {
+    pub action: String,
+    pub reason: Option<String>,
 }
 
 /// The unique key of an entry: `<session>:<version, 16 digits>`, so that the entries of a session are one range in order.
@@ -128,6 +137,12 @@ impl JournalEntry {
         if let Some(trace) = &self.trace {
             document.append(cstr!("trace"), trace.as_str());
         }
+        if let Some(command) = &self.command {
+            document.append(cstr!("action"), command.action.as_str());
+            if let Some(reason) = &command.reason {
+                document.append(cstr!("reason"), reason.as_str());
+            }
+        }
         EncodedEntry { key, document }
     }
 
@@ -153,6 +168,13 @@ impl JournalEntry {
             at: fields.unsigned("at")?,
             game_master_id: fields.optional_parsed("gameMasterId")?,
             trace: fields.optional_text("trace")?.map(str::to_owned),
+            command: match fields.optional_text("action")? {
+                Some(action) => {
+                    let reason = fields.optional_text("reason")?.map(str::to_owned);
+                    Some(CommandNote { action: action.to_owned(), reason })
+                }
+                None => None,
+            },
             session: key.session,
             version: key.version,
         })

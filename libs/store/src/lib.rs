@@ -34,7 +34,7 @@ pub use chain::Link;
 pub use config::StoreConfig;
 pub use connect::Store;
 pub use error::{Corruption, StoreError};
-pub use journal::{BatchError, BatchResult, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
+pub use journal::{BatchError, BatchResult, CommandNote, EncodedEntry, EntryKey, EntryResult, JournalEntry, Pruned, Retention};
 pub use load::{Loaded, Replayed, replay_entry};
 pub use migration::{
     CampaignSource, OldSession, OldSessions, Replaced, Restored, RolledBack, SessionBackup, SessionBackups, SourceEntity, UnreadableSession,

@@ -10,7 +10,7 @@ use mongodb::{
 use protocol::{CampaignId, Epoch, SessionId, SessionStatus, UserId};
 
 use crate::{
-    BatchError, EncodedEntry, EntryKey, JournalEntry, Store, StoreError, base,
+    AuditRecord, BatchError, EncodedEntry, EntryKey, JournalEntry, Store, StoreError, base,
     campaigns::unstorable,
     connect::{collection, within},
     convert,
@@ -54,8 +54,6 @@ pub struct Repair<'a> {
     pub state: &'a CanonicalState,
     /// Whether the state is the campaign's documents as they are now.
     pub from_campaign: bool,
-    pub action: &'a str,
-    pub reason: Option<&'a str>,
     /// The state at the end of the journal, where the session could be loaded: it is what the backup keeps.
     pub replaced: Option<(Version, &'a CanonicalState)>,
 }
@@ -192,9 +190,11 @@ fn backup(repair: &Repair<'_>, old: &RawDocument) -> Result<RawDocumentBuf, Stor
     backup.append(cstr!("session"), repair.id.as_str());
     backup.append(cstr!("at"), i64::try_from(entry.at).unwrap_or(i64::MAX));
     backup.append(cstr!("by"), entry.author.as_str());
-    backup.append(cstr!("action"), repair.action);
-    if let Some(reason) = repair.reason {
-        backup.append(cstr!("reason"), reason);
+    if let Some(command) = &entry.command {
+        backup.append(cstr!("action"), command.action.as_str());
+        if let Some(reason) = &command.reason {
+            backup.append(cstr!("reason"), reason.as_str());
+        }
     }
     let Some((version, state)) = repair.replaced else {
         backup.append(cstr!("document"), old);
@@ -228,6 +228,10 @@ fn update(repair: &Repair<'_>) -> Result<RawDocumentBuf, StoreError> {
     let mut change = RawDocumentBuf::new();
     change.append(cstr!("$set"), set);
     change.append(cstr!("$unset"), unset);
+    if let Some(record) = AuditRecord::of(repair.entry) {
+        let push = record.push().and_then(|push| RawDocumentBuf::try_from(&push).map_err(|error| unstorable(OPERATION, error)))?;
+        change.append(cstr!("$push"), push);
+    }
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("_id"), repair.id.as_str());
     let mut update = RawDocumentBuf::new();

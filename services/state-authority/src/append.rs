@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use game_state::Undo;
 use protocol::{ErrorBody, update::EntryKind};
 use store::{JournalEntry, StoreError};
 use tokio::time::Instant;
@@ -14,6 +13,7 @@ use crate::{
     fail_points, guards,
     load::Fault,
     metrics::Stage,
+    propose::Proposed,
     publish::{Origin, Outgoing},
     request::Caller,
     session::{Live, Session},
@@ -75,19 +75,20 @@ impl Authority {
             at: self.clock.now_ms().max(live.head.at),
             game_master_id: None,
             trace: Some(caller.trace.to_string()),
+            command: caller.command.clone(),
         }
     }
 
     /// As [`Authority::append`], of an entry whose operations are applied already: without a commit they are put back. `None` where
     /// another writer has the version.
-    pub(crate) async fn append_applied(
+    pub(crate) async fn append_proposed(
         self: &Arc<Self>,
         session: &Arc<Session>,
         live: &mut Live,
-        entry: JournalEntry,
-        undo: Undo,
+        proposed: Proposed,
         deadline: Instant,
     ) -> Result<Option<Arc<JournalEntry>>, Failure> {
+        let Proposed { entry, undo, .. } = proposed;
         let appended = self.append(session, live, entry, None, deadline).await;
         if let Ok(Appended::Committed(entry)) = appended {
             return Ok(Some(entry));

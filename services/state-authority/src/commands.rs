@@ -20,14 +20,15 @@ mod verify;
 use std::sync::Arc;
 
 use protocol::{
-    Command, Epoch, ErrorBody, SessionId, SessionSummary,
+    Command, Epoch, ErrorBody, Outcome, SessionId, SessionSummary,
     command::{CommandDone, Reported},
     event::RelayedEvent,
     session::{CampaignSummary, Member},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::{JournalEntry, SessionDocument};
+use store::{JournalEntry, SessionDocument, StoreError};
+use tokio::time::Instant;
 
 use crate::{
     append::Failure,
@@ -39,11 +40,10 @@ use crate::{
 
 impl Authority {
     pub(crate) async fn command(self: &Arc<Self>, caller: &Caller, session: &SessionId, command: Command) -> Result<Reported, ErrorBody> {
-        let audited = audit::record(caller, &command);
-        let reported = self.run(caller, session, command).await?;
-        if let Some(record) = audited {
-            self.audit(session, record, &reported.done).await;
-        }
+        let audited = audit::audited(&command);
+        let caller = Caller { command: Some(audit::note(&command)), ..caller.clone() };
+        let reported = self.run(&caller, session, command).await?;
+        self.audit(session, &caller, audited, &reported.done).await;
         Ok(reported)
     }
 
@@ -74,10 +74,10 @@ impl Authority {
     }
 
     /// The head after whatever the journal has by now.
-    pub(crate) async fn fresh_head(self: &Arc<Self>, id: &SessionId) -> Result<Head, ErrorBody> {
+    pub(crate) async fn fresh_head(self: &Arc<Self>, id: &SessionId, deadline: Instant) -> Result<Head, ErrorBody> {
         let session = self.cache.session(id, self.clock.now_ms());
-        self.in_turn(&session, self.request_deadline(), async |live| {
-            self.catch_up(&session, live).await?;
+        self.in_turn(&session, deadline, async |live| {
+            self.catch_up(&session, live, deadline).await?;
             decide::exists(id, &live.head).map_err(Failure::Refused)?;
             Ok(live.head.clone())
         })
@@ -90,9 +90,10 @@ impl Authority {
         document: SessionDocument,
         head: &Head,
         entry: Option<&JournalEntry>,
+        deadline: Instant,
     ) -> Result<CommandDone, ErrorBody> {
-        let campaign =
-            self.retried("read a campaign", || Box::pin(self.store.campaign(&document.campaign_id))).await.map_err(Fault::Store)?;
+        let campaign = self.retried("read a campaign", deadline, || Box::pin(self.store.campaign(&document.campaign_id))).await;
+        let campaign = campaign.map_err(|error| unreadable(error, entry))?;
         Ok(CommandDone {
             session: summary(document, campaign.map(|campaign| campaign.name), head),
             new_version: entry.map(|entry| entry.version),
@@ -102,13 +103,16 @@ impl Authority {
     }
 
     /// As [`Authority::done`], with the document read now.
-    async fn done_now(self: &Arc<Self>, id: &SessionId, head: &Head, entry: Option<&JournalEntry>) -> Result<CommandDone, ErrorBody> {
-        let document = self
-            .retried("read a session", || Box::pin(self.store.session(id)))
-            .await
-            .map_err(Fault::Store)?
-            .ok_or_else(|| ErrorBody::session_not_found(id))?;
-        self.done(document, head, entry).await
+    async fn done_now(
+        self: &Arc<Self>,
+        id: &SessionId,
+        head: &Head,
+        entry: Option<&JournalEntry>,
+        deadline: Instant,
+    ) -> Result<CommandDone, ErrorBody> {
+        let document = self.retried("read a session", deadline, || Box::pin(self.store.session(id))).await;
+        let document = document.map_err(|error| unreadable(error, entry))?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        self.done(document, head, entry, deadline).await
     }
 
     /// Sends an event to every connection of a session. It may be lost: what matters is in the journal.
@@ -126,6 +130,15 @@ impl Authority {
             Err(error) => tracing::error!(%session, event, %error, "an event cannot be written"),
         }
     }
+}
+
+/// The answer to a command cannot be read. Where its entry is committed, nobody may be told that nothing happened.
+fn unreadable(error: StoreError, entry: Option<&JournalEntry>) -> ErrorBody {
+    let mut refusal = ErrorBody::from(Fault::Store(error));
+    if entry.is_some() {
+        refusal.outcome = Some(Outcome::Unknown);
+    }
+    refusal
 }
 
 pub(crate) fn summary(document: SessionDocument, campaign_name: Option<String>, head: &Head) -> SessionSummary {

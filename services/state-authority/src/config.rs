@@ -33,11 +33,20 @@ pub struct Config {
 }
 
 /// What one session may ask for. 0 is no limit.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rates {
-    /// Updates committed in one second by one instance.
+    /// Updates committed in one second by one instance. Over it they are answered `TOO_MANY_UPDATES`.
     pub updates_per_second: u32,
+    /// Bytes of its state hashed in one second by one instance: most of what a core can. Over it updates are answered
+    /// `TOO_MANY_BYTES_HASHED`.
+    pub hashed_bytes_per_second: u64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { updates_per_second: 0, hashed_bytes_per_second: 1_500_000_000 }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

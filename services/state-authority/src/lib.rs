@@ -41,6 +41,7 @@ pub mod guards;
 pub mod load;
 mod log;
 pub mod metrics;
+mod propose;
 pub mod prune;
 pub mod publish;
 pub mod rates;

@@ -80,39 +80,31 @@ impl Authority {
 
     /// What is cached, caught up if nothing confirmed it for long; else loaded.
     async fn live(self: &Arc<Self>, session: &Arc<Session>, turn: &mut Turn<'_>, deadline: Instant) -> Result<Live, Fault> {
-        let Some(mut live) = turn.take() else { return self.load_by(session, deadline).await };
+        let Some(mut live) = turn.take() else { return self.load(session, deadline).await };
         self.metrics.cache_hits.inc();
         if !live.is_confirmed(millis(self.config.cache.unconfirmed_ms)) {
-            self.catch_up(session, &mut live).await?;
+            self.catch_up(session, &mut live, deadline).await?;
         }
         Ok(live)
     }
 
-    async fn load_by(self: &Arc<Self>, session: &Arc<Session>, deadline: Instant) -> Result<Live, Fault> {
-        match tokio::time::timeout_at(deadline, self.load(session)).await {
-            Ok(loaded) => loaded,
-            Err(_) => {
-                let after = millis(self.config.requests.deadline_ms);
-                Err(Fault::Store(StoreError::Timeout { operation: "load a session", after }))
-            }
-        }
-    }
-
     /// Reads what the journal has after the cached head. Where it does not follow, the session is loaded again.
-    pub(crate) async fn catch_up(self: &Arc<Self>, session: &Arc<Session>, live: &mut Live) -> Result<(), Fault> {
+    pub(crate) async fn catch_up(self: &Arc<Self>, session: &Arc<Session>, live: &mut Live, deadline: Instant) -> Result<(), Fault> {
         loop {
-            let page = self.store.entries_after(&live.id, live.head.version, PAGE).await.map_err(Fault::Store)?;
+            let after = live.head.version;
+            let page = self.retried("catch up", deadline, || Box::pin(self.store.entries_after(&session.id, after, PAGE)));
+            let page = page.await.map_err(Fault::Store)?;
             let last = page.len() < PAGE as usize;
             self.metrics.caught_up.inc_by(page.len() as u64);
             for entry in &page {
                 if entry.kind == EntryKind::Mode {
                     // What it changed stands in the document.
-                    *live = self.load(session).await?;
+                    *live = self.load(session, deadline).await?;
                     return Ok(());
                 }
                 let follows = live.head.is_followed_by(entry) && store::replay_entry(&mut live.state, entry).is_ok();
                 if !follows {
-                    *live = self.load(session).await?;
+                    *live = self.load(session, deadline).await?;
                     return Ok(());
                 }
                 live.advance(entry, self.clock.instant());
@@ -127,12 +119,12 @@ impl Authority {
     }
 
     /// Document and later entries, checked link by link. What the stream lacks goes out, and the document is brought up to date.
-    pub(crate) async fn load(self: &Arc<Self>, session: &Arc<Session>) -> Result<Live, Fault> {
+    pub(crate) async fn load(self: &Arc<Self>, session: &Arc<Session>, deadline: Instant) -> Result<Live, Fault> {
         self.metrics.loads.inc();
-        let loaded = match self.store.load(&session.id).await {
+        let loaded = match self.retried("load a session", deadline, || Box::pin(self.store.load(&session.id))).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Err(Fault::NoSuchSession(session.id.clone())),
-            Err(error) => return Err(self.judge(session, error).await),
+            Err(error) => return Err(self.judge(session, error, deadline).await),
         };
         let document = loaded.document.head();
         let marked_deleted = loaded.deleted;
@@ -155,11 +147,12 @@ impl Authority {
         }
         let replayed = match loaded.replay() {
             Ok(replayed) => replayed,
-            Err(error) => return Err(self.judge(session, error).await),
+            Err(error) => return Err(self.judge(session, error, deadline).await),
         };
         head.hash = replayed.head.hash;
         if head.deleted && !marked_deleted {
-            self.store.set_deleted(&session.id, head.at).await.map_err(Fault::Store)?;
+            let noted = self.retried("note a deletion", deadline, || Box::pin(self.store.set_deleted(&session.id, head.at)));
+            noted.await.map_err(Fault::Store)?;
         }
         let mut live = Live {
             id: session.id.clone(),
@@ -178,17 +171,18 @@ impl Authority {
     }
 
     /// What is stored breaks a rule: the session is frozen. Anything else passes.
-    async fn judge(self: &Arc<Self>, session: &Arc<Session>, error: StoreError) -> Fault {
+    async fn judge(self: &Arc<Self>, session: &Arc<Session>, error: StoreError, deadline: Instant) -> Fault {
         let StoreError::Corrupt(corruption) = error else { return Fault::Store(error) };
         let reason = corruption.to_string();
-        self.freeze(session, "load", &reason).await;
+        self.freeze(session, "load", &reason, deadline).await;
         Fault::Corrupt(reason)
     }
 
     /// Brings a session up to its journal's end for the sake of what follows from it: the stream and the document.
     pub(crate) async fn take_over(self: &Arc<Self>, session: &Arc<Session>) -> Result<(), ErrorBody> {
-        self.in_turn(session, self.request_deadline(), async |live| {
-            self.catch_up(session, live).await?;
+        let deadline = self.request_deadline();
+        self.in_turn(session, deadline, async |live| {
+            self.catch_up(session, live, deadline).await?;
             let floor = live.head.version.get().saturating_sub(TAKEN_OVER).min(live.document.version.get());
             self.publish_what_is_missing(session, game_state::Version::new(floor).unwrap_or_default(), live.head.version);
             Ok(())

@@ -43,6 +43,12 @@ pub struct Reason {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitHit {
+    /// The reason of the refusal, which names its limit: `TOO_MANY_UPDATES`, `STATE_TOO_LARGE`...
+    pub limit: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Operation {
     pub operation: &'static str,
 }
@@ -112,6 +118,8 @@ pub struct Metrics {
     pub updates: Family<Update, Counter>,
     /// Requests refused because too many were in work.
     pub busy: Counter,
+    /// Requests refused because they passed a limit, by which.
+    pub limits_hit: Family<LimitHit, Counter>,
     /// From an update's arrival to its answer.
     pub update_seconds: Histogram,
     /// From handing a batch to MongoDB to its acknowledgement.
@@ -178,6 +186,7 @@ impl Metrics {
             answers: Family::default(),
             updates: Family::default(),
             busy: Counter::default(),
+            limits_hit: Family::default(),
             update_seconds: Histogram::new(seconds()),
             commit_seconds: Histogram::new(seconds()),
             batch_entries: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
@@ -213,6 +222,7 @@ impl Metrics {
         registry.register("answers", "Requests answered", m.answers.clone());
         registry.register("updates", "Updates that had their turn", m.updates.clone());
         registry.register("busy", "Requests refused because too many were in work", m.busy.clone());
+        registry.register("limits_hit", "Requests refused because they passed a limit", m.limits_hit.clone());
         registry.register_with_unit("update", "Arrival to answer of an update", Unit::Seconds, m.update_seconds.clone());
         registry.register_with_unit("commit", "Batch handed over to acknowledged", Unit::Seconds, m.commit_seconds.clone());
         registry.register("batch_entries", "Entries in one batch", m.batch_entries.clone());

@@ -54,7 +54,7 @@ impl Authority {
         loop {
             let page = self.store.sessions_deleted_before(before, PAGE).await?;
             for id in &page {
-                self.store.purge(id).await?;
+                self.retried("purge a session", self.request_deadline(), || Box::pin(self.store.purge(id))).await?;
                 tracing::info!(session = %id, "a deleted session is purged");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -67,7 +67,9 @@ impl Authority {
     async fn prune_session(self: &Arc<Self>, id: &SessionId) -> Result<(), StoreError> {
         let config = &self.config.prune;
         let since_ms = self.clock.now_ms().saturating_sub(config.retention_ms);
-        match self.store.prune(id, Retention { since_ms, newest: config.newest }).await? {
+        let retention = || Retention { since_ms, newest: config.newest };
+        let pruned = self.retried("prune a session", self.request_deadline(), || Box::pin(self.store.prune(id, retention())));
+        match pruned.await? {
             Pruned::Entries(entries) => drop(self.metrics.pruned.inc_by(entries)),
             Pruned::NoSuchSession => {}
             Pruned::OffTheChain => {

@@ -24,7 +24,8 @@ impl Authority {
         session: &SessionId,
         game_master: Option<&UserId>,
     ) -> Result<SessionDocument, ErrorBody> {
-        let document = self.retried("read a session", || Box::pin(self.store.session(session))).await.map_err(Fault::Store)?;
+        let document =
+            self.retried("read a session", caller.deadline, || Box::pin(self.store.session(session))).await.map_err(Fault::Store)?;
         let document = document.ok_or_else(|| ErrorBody::session_not_found(session))?;
         let is_player = caller.takes_part.unwrap_or_else(|| document.participant_ids.contains(&caller.user));
         let takes_part = is_player || caller.leads(game_master.unwrap_or(&document.game_master_id));

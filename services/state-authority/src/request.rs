@@ -3,6 +3,8 @@
 use bus::Headers;
 use protocol::{ConnectionId, ErrorBody, UpdateId, UserId};
 use service_kit::{Span, TraceContext, random_id};
+use store::CommandNote;
+use tokio::time::Instant;
 
 use crate::publish::Origin;
 
@@ -25,10 +27,14 @@ pub struct Caller {
     pub received_us: Option<u64>,
     /// The id of the entry that a command of this caller becomes.
     pub command_id: UpdateId,
+    /// What a command of this caller is, for the audit.
+    pub command: Option<CommandNote>,
+    /// When the request must be answered, whatever it goes through until then.
+    pub deadline: Instant,
 }
 
 impl Caller {
-    pub fn from_headers(headers: &Headers) -> Result<Self, ErrorBody> {
+    pub fn from_headers(headers: &Headers, deadline: Instant) -> Result<Self, ErrorBody> {
         let identity = headers
             .identity()
             .ok_or_else(|| ErrorBody::permission("NO_IDENTITY", "the request does not say on whose behalf it is made"))?;
@@ -38,12 +44,12 @@ impl Caller {
             admin: identity.admin,
             system: identity.system,
             takes_part: headers.takes_part(),
-            ..Self::platform(headers)
+            ..Self::platform(headers, deadline)
         })
     }
 
     /// The platform itself, on nobody's behalf: what the sync-worker asks.
-    pub fn platform(headers: &Headers) -> Self {
+    pub fn platform(headers: &Headers, deadline: Instant) -> Self {
         let trace = TraceContext::parse_or_new(headers.trace_parent());
         Self {
             user: platform(),
@@ -57,6 +63,8 @@ impl Caller {
             span: Span::none(trace),
             received_us: headers.received(),
             command_id: headers.update().unwrap_or_else(fresh_id),
+            command: None,
+            deadline,
         }
     }
 

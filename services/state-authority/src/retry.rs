@@ -1,12 +1,13 @@
 //! What may be done twice is tried again while only what passes by itself is in the way: an election, a broken connection, a
-//! transaction that met the making of a collection. Never past a request's deadline, and never a version conflict.
+//! transaction that met the making of a collection. Never past the deadline of what it is done for, and never a version conflict.
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use store::StoreError;
+use tokio::time::Instant;
 
-use crate::{config::millis, context::Authority, metrics::Operation};
+use crate::{context::Authority, metrics::Operation};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -16,15 +17,15 @@ impl Authority {
     pub(crate) async fn retried<'a, T>(
         &self,
         operation: &'static str,
+        deadline: Instant,
         work: impl Fn() -> BoxFuture<'a, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let deadline = self.request_deadline();
-        let mut pause = FIRST_PAUSE;
+        let (began, mut pause) = (self.clock.instant(), FIRST_PAUSE);
         loop {
             let error = match tokio::time::timeout_at(deadline, work()).await {
                 Ok(Err(error)) if error.is_transient() => error,
                 Ok(done) => return done,
-                Err(_) => return Err(StoreError::Timeout { operation, after: millis(self.config.requests.deadline_ms) }),
+                Err(_) => return Err(StoreError::Timeout { operation, after: began.elapsed() }),
             };
             if self.clock.instant() + pause >= deadline {
                 return Err(error);

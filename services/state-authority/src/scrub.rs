@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use protocol::SessionId;
 use store::StoreError;
+use tokio::time::Instant;
 
 use crate::{config::millis, context::Authority, session::Session};
 
@@ -64,21 +65,21 @@ impl Authority {
         self.metrics.scrubbed.inc();
         if let Err(StoreError::Corrupt(corruption)) = verified {
             let session = self.cache.session(id, self.clock.now_ms());
-            self.freeze_found(&session, "scrub", &corruption.to_string()).await;
+            self.freeze_found(&session, "scrub", &corruption.to_string(), self.request_deadline()).await;
         }
         tokio::time::sleep(PAUSE.max(began.elapsed() * PAUSES)).await;
     }
 
     /// Freezes a session for a fault found beside whatever is cached of it.
-    pub(crate) async fn freeze_found(self: &Arc<Self>, session: &Arc<Session>, found_by: &'static str, reason: &str) {
+    pub(crate) async fn freeze_found(self: &Arc<Self>, session: &Arc<Session>, found_by: &'static str, reason: &str, deadline: Instant) {
         let frozen = self
-            .in_turn(session, self.request_deadline(), async |live| {
-                self.freeze_live(session, live, found_by, reason).await;
+            .in_turn(session, deadline, async |live| {
+                self.freeze_live(session, live, found_by, reason, deadline).await;
                 Ok(())
             })
             .await;
         if frozen.is_err() {
-            self.freeze(session, found_by, reason).await;
+            self.freeze(session, found_by, reason, deadline).await;
         }
     }
 }

@@ -9,8 +9,16 @@ use protocol::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::Span;
+use tokio::time::Instant;
 
-use crate::{config::millis, context::Authority, guards, metrics::Answer, request::Caller, stages, updates};
+use crate::{
+    config::millis,
+    context::Authority,
+    guards,
+    metrics::{Answer, LimitHit},
+    request::Caller,
+    stages, updates,
+};
 
 /// Answers of up to so many bytes are sent as one message as they are.
 const SMALL: usize = 32 << 10;
@@ -124,7 +132,7 @@ impl Authority {
 
     async fn refuse_busy(&self, noun: Noun, request: Request) {
         let refusal = ErrorBody::unavailable("BUSY", "the authority has too much to do").retry_after_ms(250);
-        let refusal = updates::of_this_delivery(refusal, &Caller::platform(&request.message.headers));
+        let refusal = updates::of_this_delivery(refusal, &Caller::platform(&request.message.headers, self.clock.instant()));
         self.reply::<()>(noun, request, Headers::new(), Err(refusal)).await;
     }
 
@@ -140,11 +148,13 @@ impl Authority {
         {
             span.note(name::SESSION, || session.to_string());
         }
+        // One for all that the request goes through.
+        let deadline = self.request_deadline();
         match noun {
             Noun::Update => self.answer_update(&span, request).await,
             Noun::State => {
-                let answer = self.asked(&request, async |session, caller, body: StateRequest| {
-                    self.state(caller, session, body, self.request_deadline()).await
+                let answer = self.asked(&request, deadline, async |session, caller, body: StateRequest| {
+                    self.state(caller, session, body, deadline).await
                 });
                 match answer.await {
                     Ok(state) => {
@@ -155,39 +165,42 @@ impl Authority {
                 }
             }
             Noun::History => {
-                let answer = self.asked(&request, async |session, caller, body: HistoryRequest| {
-                    self.history(caller, session, &body, self.request_deadline()).await
+                let answer = self.asked(&request, deadline, async |session, caller, body: HistoryRequest| {
+                    self.history(caller, session, &body, deadline).await
                 });
                 let answer = answer.await;
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::Command => {
-                let answer = self.asked(&request, async |session, caller, command| {
+                let answer = self.asked(&request, deadline, async |session, caller, command| {
                     self.command(caller.ok_or_else(no_identity)?, session, command).await
                 });
                 let answer = answer.await;
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::Synced => {
-                let answer =
-                    self.asked(&request, async |session, _, synced: Synced| self.synced(&request.message.headers, session, synced).await);
+                let answer = self.asked(&request, deadline, async |session, _, synced: Synced| {
+                    self.synced(&request.message.headers, session, synced, deadline).await
+                });
                 let answer = answer.await;
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::Snapshot => {
-                let answer = self.asked(&request, async |session, _, _: protocol::sync::SnapshotRequest| self.snapshot_now(session).await);
+                let answer = self.asked(&request, deadline, async |session, _, _: protocol::sync::SnapshotRequest| {
+                    self.snapshot_now(session, deadline).await
+                });
                 let answer = answer.await;
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::Heads => {
                 let answer = match read::<HeadsRequest>(&request.message.payload) {
-                    Ok(body) => self.heads(body).await,
+                    Ok(body) => self.heads(body, deadline).await,
                     Err(refusal) => Err(refusal),
                 };
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::List => {
-                let caller = Caller::from_headers(&request.message.headers);
+                let caller = Caller::from_headers(&request.message.headers, deadline);
                 let answer = match caller.and_then(|caller| Ok((caller, read::<ListSessions>(&request.message.payload)?))) {
                     Ok((caller, asked)) => self.list_sessions(&caller, &asked).await,
                     Err(refusal) => Err(refusal),
@@ -195,7 +208,7 @@ impl Authority {
                 self.reply(noun, request, Headers::new(), answer).await;
             }
             Noun::CampaignCommand | Noun::CampaignImport => {
-                let answer = self.campaign(&request.message, noun == Noun::CampaignImport).await;
+                let answer = self.campaign(&request.message, noun == Noun::CampaignImport, deadline).await;
                 self.reply(noun, request, Headers::new(), answer).await;
             }
         }
@@ -205,10 +218,10 @@ impl Authority {
         let arrived = self.clock.instant();
         let deadline = arrived + millis(self.config.commit.deadline_ms);
         let session = self.bus.subjects().session_of(&request.message.subject);
-        let caller = Caller::from_headers(&request.message.headers).map(|caller| caller.within(span));
+        let caller = Caller::from_headers(&request.message.headers, deadline).map(|caller| caller.within(span));
         let trace_id = caller.as_ref().ok().map(|caller| caller.trace.trace_id());
         let answer = match &caller {
-            Ok(caller) => self.update(caller, session.as_ref(), &request.message.payload, deadline).await,
+            Ok(caller) => self.update(caller, session.as_ref(), &request.message.payload).await,
             Err(refusal) => Err(refusal.clone()),
         };
         self.metrics.update_seconds.observe(arrived.elapsed().as_secs_f64());
@@ -237,12 +250,13 @@ impl Authority {
     async fn asked<B: DeserializeOwned, T>(
         &self,
         request: &Request,
+        deadline: Instant,
         answer: impl AsyncFnOnce(&SessionId, Option<&Caller>, B) -> Result<T, ErrorBody>,
     ) -> Result<T, ErrorBody> {
         let message = &request.message;
         let session = self.bus.subjects().session_of(&message.subject);
         let session = session.ok_or_else(|| ErrorBody::validation("BAD_SUBJECT", "the subject names no session"))?;
-        let caller = message.headers.identity().is_some().then(|| Caller::from_headers(&message.headers)).transpose()?;
+        let caller = message.headers.identity().is_some().then(|| Caller::from_headers(&message.headers, deadline)).transpose()?;
         answer(&session, caller.as_ref(), read(&message.payload)?).await
     }
 
@@ -257,6 +271,9 @@ impl Authority {
     }
 
     fn count(&self, noun: Noun, refusal: Option<&ErrorBody>) {
+        if let Some(refusal) = refusal.filter(|refusal| refusal.details.limit.is_some()) {
+            self.metrics.limits_hit.get_or_create(&LimitHit { limit: refusal.details.reason.clone() }).inc();
+        }
         let (result, reason) = refusal.map_or(("success", String::new()), |error| (error.code.as_str(), error.details.reason.clone()));
         self.metrics.answers.get_or_create(&Answer { request: noun.as_str(), result, reason }).inc();
     }

@@ -185,8 +185,14 @@ impl Authority {
             let began = self.clock.instant();
             let snapshot = snapshot(&session.id, &head, from, &state);
             let (mode, bytes, written) = match &places {
-                Some(places) => (DIRECT, touched::bytes(places), self.store.write_places(&snapshot, places).await),
-                None => (FULL, state.len(), self.store.write_snapshot(&snapshot).await),
+                Some(places) => (
+                    DIRECT,
+                    touched::bytes(places),
+                    self.retried("write a document", deadline, || Box::pin(self.store.write_places(&snapshot, places))).await,
+                ),
+                None => {
+                    (FULL, state.len(), self.retried("write a document", deadline, || Box::pin(self.store.write_snapshot(&snapshot))).await)
+                }
             };
             match written.map_err(Fault::Store)? {
                 SnapshotResult::Written => {
@@ -227,13 +233,14 @@ impl Authority {
     ) -> Result<(), ErrorBody> {
         self.in_turn(session, deadline, async |live| {
             let Some(found) = found else { return Err(Failure::from(Fault::NoSuchSession(session.id.clone()))) };
-            self.catch_up(session, live).await?;
+            self.catch_up(session, live, deadline).await?;
             if found.epoch != live.head.epoch {
                 // A repair elsewhere: what is cached is of another history.
-                *live = self.load(session).await?;
+                *live = self.load(session, deadline).await?;
                 return Ok(());
             }
-            let stands = found.version <= live.head.version && self.store.stands_on_chain(&session.id, &found).await?;
+            let on_chain = || self.retried("look at the chain", deadline, || Box::pin(self.store.stands_on_chain(&session.id, &found)));
+            let stands = found.version <= live.head.version && on_chain().await?;
             if stands || !guards::holds(guards::OFF_THE_CHAIN) {
                 live.document = Document { version: found.version, hash: found.hash };
                 live.behind_since = None;
@@ -241,7 +248,7 @@ impl Authority {
                 return Ok(());
             }
             let reason = format!("the session document at version {} is not on the journal's chain", found.version);
-            self.freeze_live(session, live, "snapshot", &reason).await;
+            self.freeze_live(session, live, "snapshot", &reason, deadline).await;
             Ok(())
         })
         .await

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use game_state::Operations;
 use protocol::{
     ErrorBody, ErrorCode, Outcome, SessionId, trace as name,
-    update::{EntryKind, StateUpdate, UpdateAccepted, UpdateSource},
+    update::{StateUpdate, UpdateAccepted, UpdateSource},
 };
-use service_kit::TraceContext;
-use store::JournalEntry;
-use tokio::time::Instant;
 
 use crate::{
     append::{Appended, Failure},
@@ -17,6 +14,7 @@ use crate::{
     decide::{self, Claim, Place},
     fail_points, guards, log,
     metrics::{self, Percent, Stage},
+    propose::Proposed,
     rates,
     request::Caller,
     session::{Live, Session},
@@ -29,9 +27,8 @@ impl Authority {
         caller: &Caller,
         addressed: Option<&SessionId>,
         payload: &[u8],
-        deadline: Instant,
     ) -> Result<UpdateAccepted, ErrorBody> {
-        let arrived = self.clock.instant();
+        let (arrived, deadline) = (self.clock.instant(), caller.deadline);
         let update = read(payload, addressed)?;
         let operations = Operations::parse(update.operations.get(), &self.config.limits)?;
         let claim =
@@ -44,7 +41,7 @@ impl Authority {
             .in_turn(&session, deadline, async |live| {
                 drop(queue);
                 caller.span.note(name::MODE, || live.modes.as_str());
-                let decided = self.decide_and_commit(&session, live, &claim, &operations, deadline).await;
+                let decided = self.decide_and_commit(&session, live, &claim, &operations).await;
                 self.metrics.updates.get_or_create(&metrics::Update { result: result_of(&decided), mode: live.modes.as_str() }).inc();
                 decided
             })
@@ -64,8 +61,8 @@ impl Authority {
         live: &mut Live,
         claim: &Claim<'_>,
         operations: &Operations,
-        deadline: Instant,
     ) -> Result<UpdateAccepted, Failure> {
+        let deadline = claim.caller.deadline;
         // Whether the journal above the cached head was read in this turn: a refusal may rest on nothing less.
         let mut fresh = false;
         loop {
@@ -78,19 +75,19 @@ impl Authority {
             let before = live.state.size();
             let decided = decide::exists(&live.id, &live.head)
                 .and_then(|()| decide::admit(&live.head, claim))
-                .and_then(|()| self.apply(live, operations, &claim.caller.trace))
-                .map(|applied| (self.update_entry(live, claim, &applied), applied));
-            let (entry, applied) = match decided {
+                .and_then(|()| self.propose(live, operations, claim.id, &claim.digest, claim.caller));
+            let Proposed { entry, undo, .. } = match decided {
                 Ok(decided) => decided,
-                Err(refusal) if fresh => return Err(Failure::Refused(refusal)),
+                // What a session may ask for in a second does not depend on its head.
+                Err(refusal) if fresh || refusal.code == ErrorCode::TransactionFailed => return Err(Failure::Refused(refusal)),
                 Err(_) => {
-                    self.catch_up(session, live).await?;
+                    self.catch_up(session, live, deadline).await?;
                     fresh = true;
                     continue;
                 }
             };
-            if let Err(refusal) = live.rate.take(self.clock.instant(), self.config.rates.updates_per_second) {
-                live.state.put_back(applied.undo);
+            if let Err(refusal) = live.rate.take(self.clock.instant(), &self.config.rates) {
+                live.state.put_back(undo);
                 return Err(Failure::Refused(refusal));
             }
             match self.append(session, live, entry, Some(claim.caller.origin()), deadline).await {
@@ -99,26 +96,16 @@ impl Authority {
                     return Ok(decide::accepted(&entry));
                 }
                 Ok(Appended::Lost) => {
-                    live.state.put_back(applied.undo);
-                    self.catch_up(session, live).await?;
+                    live.state.put_back(undo);
+                    self.catch_up(session, live, deadline).await?;
                     fresh = true;
                 }
                 Err(failure) => {
-                    live.state.put_back(applied.undo);
+                    live.state.put_back(undo);
                     return Err(failure);
                 }
             }
         }
-    }
-
-    /// All operations or none, and then the hash of what they give: two stages.
-    fn apply(&self, live: &mut Live, operations: &Operations, trace: &TraceContext) -> Result<game_state::Applied, ErrorBody> {
-        let mut stage = Some(self.metrics.stages.begin(Stage::Apply, trace));
-        let applied = live.state.apply_in_steps(operations, &self.config.limits, || {
-            stage.take();
-            stage = Some(self.metrics.stages.begin(Stage::Hash, trace));
-        });
-        applied.map_err(ErrorBody::from)
     }
 
     /// The base is not the cached head: a re-send, a writer elsewhere, or a mistake. Gives the first result of a re-send;
@@ -132,14 +119,19 @@ impl Authority {
         if !guards::holds(guards::FRESH_REFUSAL) {
             return Ok(None);
         }
-        self.catch_up(session, live).await?;
-        if claim.base > live.head.version && self.store.entry_linearizable(&session.id, claim.base).await?.is_some() {
-            self.catch_up(session, live).await?;
+        let deadline = claim.caller.deadline;
+        self.catch_up(session, live, deadline).await?;
+        if claim.base > live.head.version {
+            let there = self.retried("look for an entry", deadline, || Box::pin(self.store.entry_linearizable(&session.id, claim.base)));
+            if there.await?.is_some() {
+                self.catch_up(session, live, deadline).await?;
+            }
         }
         if claim.base >= live.head.version {
             return Ok(None);
         }
-        let next = self.store.entries_by_key(&[store::EntryKey { session: session.id.clone(), version: claim.base.next() }]).await?;
+        let key = [store::EntryKey { session: session.id.clone(), version: claim.base.next() }];
+        let next = self.retried("read an entry", deadline, || Box::pin(self.store.entries_by_key(&key))).await?;
         match next.first().map(|entry| decide::judge_place(claim, entry)) {
             Some(Place::SameUpdate(first)) if guards::holds(guards::RE_SEND) => Ok(Some(first)),
             Some(Place::IdReused(refusal)) => Err(Failure::Refused(refusal)),
@@ -153,17 +145,6 @@ impl Authority {
         if let Some(percent) = rates::passed_mark(before, live.state.size(), &self.config.limits) {
             self.metrics.state_marks.get_or_create(&Percent { percent }).inc();
             tracing::warn!(session = %live.id, percent, bytes = live.state.size().canonical_bytes, "a state nears the limit of its size");
-        }
-    }
-
-    fn update_entry(&self, live: &Live, claim: &Claim<'_>, applied: &game_state::Applied) -> JournalEntry {
-        JournalEntry {
-            operations: applied.resolved.to_json(),
-            previous: Some(game_state::previous_to_json(&applied.previous)),
-            hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
-            update_id: claim.id.clone(),
-            digest: claim.digest.clone(),
-            ..self.entry(live, EntryKind::Update, claim.caller)
         }
     }
 }

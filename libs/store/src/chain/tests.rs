@@ -32,6 +32,7 @@ fn entry(n: u64, epoch: &str, before: Option<StateHash>, after: Option<StateHash
         at: 0,
         game_master_id: None,
         trace: None,
+        command: None,
     }
 }
 

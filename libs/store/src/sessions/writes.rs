@@ -1,10 +1,10 @@
 //! Writes of the groups of fields that no snapshot touches. Each is idempotent: repeating it after a lost answer is safe.
 
-use mongodb::bson::{Document, doc, serialize_to_bson};
+use mongodb::bson::{Bson, Document, doc, serialize_to_bson};
 use protocol::{SessionId, UserId};
 
 use super::{AuditRecord, SyncMark};
-use crate::{Store, StoreError};
+use crate::{CommandNote, JournalEntry, Store, StoreError};
 
 /// So many audit records stay in the document.
 const AUDIT_RECORDS: i32 = 200;
@@ -38,20 +38,25 @@ impl Store {
         self.change("note a failed sync", id, doc! { "$set": { "sync.error": error } }).await
     }
 
-    /// Lets users take part. Their names, where known, are kept beside.
-    pub async fn add_participants(&self, id: &SessionId, users: &[(UserId, Option<String>)]) -> Result<bool, StoreError> {
+    /// Lets users take part. Their names, where known, are kept beside; `note` is written with them.
+    pub async fn add_participants(
+        &self,
+        id: &SessionId,
+        users: &[(UserId, Option<String>)],
+        note: Option<&AuditRecord>,
+    ) -> Result<(), StoreError> {
         let ids: Vec<_> = users.iter().map(|(user, _)| user.as_str()).collect();
         let mut update = doc! { "$addToSet": { "participantIds": { "$each": ids } } };
         let names: Document = users.iter().filter_map(|(user, name)| Some((name_field(user), name.as_deref()?.into()))).collect();
         if !names.is_empty() {
             update.insert("$set", names);
         }
-        self.change("add participants", id, update).await
+        self.change_with_note("add participants", id, update, note).await
     }
 
-    pub async fn remove_participants(&self, id: &SessionId, users: &[UserId]) -> Result<bool, StoreError> {
+    pub async fn remove_participants(&self, id: &SessionId, users: &[UserId], note: Option<&AuditRecord>) -> Result<(), StoreError> {
         let ids: Vec<_> = users.iter().map(UserId::as_str).collect();
-        self.change("remove participants", id, doc! { "$pull": { "participantIds": { "$in": ids } } }).await
+        self.change_with_note("remove participants", id, doc! { "$pull": { "participantIds": { "$in": ids } } }, note).await
     }
 
     /// The name shown for a user, as the user's token says it.
@@ -59,10 +64,23 @@ impl Store {
         self.change("note a user's name", id, doc! { "$set": { name_field(user): name } }).await
     }
 
-    pub async fn append_audit(&self, id: &SessionId, record: &AuditRecord) -> Result<bool, StoreError> {
-        let record = serialize_to_bson(record).map_err(|error| StoreError::answer("append an audit record", error))?;
-        let update = doc! { "$push": { "audit": { "$each": [record], "$slice": -AUDIT_RECORDS } } };
-        self.change("append an audit record", id, update).await
+    pub async fn append_audit(&self, id: &SessionId, record: &AuditRecord) -> Result<(), StoreError> {
+        self.change_with_note("append an audit record", id, Document::new(), Some(record)).await
+    }
+
+    /// Notes that a user looked at something. Of each user and action only the last time is kept: whoever looks often does not
+    /// push what was changed out of the audit.
+    pub async fn note_look(&self, id: &SessionId, record: &AuditRecord) -> Result<(), StoreError> {
+        const OPERATION: &str = "note a look";
+        let at = i64::try_from(record.at).unwrap_or(i64::MAX);
+        let earlier = doc! { "by": record.by.as_str(), "action": record.action.as_str() };
+        let again = self
+            .sessions()
+            .update_one(doc! { "_id": id.as_str(), "audit": { "$elemMatch": earlier } }, doc! { "$max": { "audit.$.at": at } });
+        if self.within(OPERATION, again).await?.matched_count > 0 {
+            return Ok(());
+        }
+        self.change_with_note(OPERATION, id, Document::new(), Some(record)).await
     }
 
     /// From now on another session of the campaign may be opened.
@@ -70,9 +88,42 @@ impl Store {
         self.change("close a session for its campaign", id, doc! { "$unset": { "openFor": 1 } }).await
     }
 
+    /// A change and the note of it are one write; where the note is there, so is the change.
+    async fn change_with_note(
+        &self,
+        operation: &'static str,
+        id: &SessionId,
+        mut update: Document,
+        note: Option<&AuditRecord>,
+    ) -> Result<(), StoreError> {
+        let mut filter = doc! { "_id": id.as_str() };
+        if let Some(note) = note {
+            update.insert("$push", note.push()?);
+            filter.insert("audit", doc! { "$ne": note.to_bson()? });
+        }
+        self.within(operation, self.sessions().update_one(filter, update)).await.map(drop)
+    }
+
     async fn change(&self, operation: &'static str, id: &SessionId, update: Document) -> Result<bool, StoreError> {
         let update = self.sessions().update_one(doc! { "_id": id.as_str() }, update);
         self.within(operation, update).await.map(|result| result.matched_count > 0)
+    }
+}
+
+impl AuditRecord {
+    /// What an entry of the journal says of the command that it carries out.
+    pub fn of(entry: &JournalEntry) -> Option<Self> {
+        let CommandNote { action, reason } = entry.command.clone()?;
+        Some(Self { at: entry.at, by: entry.author.clone(), action, reason })
+    }
+
+    /// The argument of a `$push` that keeps the newest records.
+    pub(crate) fn push(&self) -> Result<Document, StoreError> {
+        Ok(doc! { "audit": { "$each": [self.to_bson()?], "$slice": -AUDIT_RECORDS } })
+    }
+
+    fn to_bson(&self) -> Result<Bson, StoreError> {
+        serialize_to_bson(self).map_err(|error| StoreError::answer("append an audit record", error))
     }
 }
 

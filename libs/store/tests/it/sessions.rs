@@ -35,8 +35,16 @@ async fn each_group_of_fields_has_its_own_writes() {
     create(&bench.store, "s").await;
     let (s, store) = (id("s"), &bench.store);
     let users = [("ann".parse().unwrap(), Some("Ann".to_owned())), ("bob".parse().unwrap(), None), ("player".parse().unwrap(), None)];
-    assert!(store.add_participants(&s, &users).await.unwrap());
-    assert!(store.remove_participants(&s, &["player".parse().unwrap()]).await.unwrap());
+    let note = |at: u64, action: &str| AuditRecord { at, by: "gm".parse().unwrap(), action: action.to_owned(), reason: None };
+    // Each twice, as after a lost answer.
+    for _ in 0..2 {
+        store.add_participants(&s, &users, Some(&note(1, "add-participants"))).await.unwrap();
+        store.remove_participants(&s, &["player".parse().unwrap()], Some(&note(2, "remove-participants"))).await.unwrap();
+        store.note_look(&s, &note(3, "verify")).await.unwrap();
+    }
+    store.note_look(&s, &note(4, "verify")).await.unwrap();
+    let noted: Vec<_> = store.session(&s).await.unwrap().unwrap().audit.into_iter().map(|note| (note.at, note.action)).collect();
+    assert_eq!(noted, [(1, "add-participants"), (2, "remove-participants"), (4, "verify")].map(|(at, action)| (at, action.to_owned())));
     assert!(store.set_name(&s, &"bob".parse().unwrap(), "Bob").await.unwrap());
     assert!(store.set_frozen(&s, "STATE_CORRUPT").await.unwrap());
     for n in 0..250 {

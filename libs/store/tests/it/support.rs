@@ -111,6 +111,7 @@ pub(crate) fn entry(session: &str, n: u64, before: Option<StateHash>, after: Opt
         at: 1_700_000_000_000 + n,
         game_master_id: None,
         trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        command: None,
     }
 }
 

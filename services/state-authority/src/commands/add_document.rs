@@ -7,9 +7,8 @@ use protocol::{
     ErrorBody, SessionId,
     command::CommandDone,
     rest::{AddDocument, DocumentKind},
-    update::EntryKind,
 };
-use store::{JournalEntry, Kind};
+use store::Kind;
 
 use crate::{
     append::Failure,
@@ -28,39 +27,35 @@ impl Authority {
         id: &SessionId,
         add: &AddDocument,
     ) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
-        let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let deadline = caller.deadline;
+        let document = self.retried("read a session", deadline, || Box::pin(self.store.session(id))).await.map_err(Fault::Store)?;
+        let document = document.ok_or_else(|| ErrorBody::session_not_found(id))?;
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, entry) = self
             .in_turn(&session, deadline, async |live| {
                 // Before anything is told of what the campaign has.
-                self.catch_up(&session, live).await?;
+                self.catch_up(&session, live, deadline).await?;
                 may_update(caller, live).map_err(Failure::Refused)?;
-                let found = self.store.document(&document.campaign_id, kind(add.kind), &add.id).await?;
+                let campaign = &document.campaign_id;
+                let found =
+                    self.retried("read a document", deadline, || Box::pin(self.store.document(campaign, kind(add.kind), &add.id))).await?;
                 let entity = found.ok_or_else(|| Failure::Refused(not_found(add)))?;
                 let operations = operations(add.kind, &entity, &self.config.limits).map_err(Failure::Refused)?;
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     may_update(caller, live).map_err(Failure::Refused)?;
                     if is_there(live.state.root(), add) {
                         return Ok((live.head.clone(), None));
                     }
-                    let applied =
-                        live.state.apply(&operations, &self.config.limits).map_err(|rejection| Failure::Refused(rejection.into()))?;
-                    let entry = JournalEntry {
-                        operations: applied.resolved.to_json(),
-                        previous: Some(game_state::previous_to_json(&applied.previous)),
-                        hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
-                        digest: operations.digest().to_string(),
-                        ..self.entry(live, EntryKind::Update, caller)
-                    };
-                    if let Some(entry) = self.append_applied(&session, live, entry, applied.undo, deadline).await? {
+                    let digest = operations.digest().to_string();
+                    let proposed = self.propose(live, &operations, &caller.command_id, &digest, caller).map_err(Failure::Refused)?;
+                    if let Some(entry) = self.append_proposed(&session, live, proposed, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
                     }
                 }
             })
             .await?;
-        self.done_now(id, &head, entry.as_deref()).await
+        self.done_now(id, &head, entry.as_deref(), deadline).await
     }
 }
 

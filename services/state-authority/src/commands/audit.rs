@@ -1,37 +1,67 @@
-//! Who did what to a session, when and why: the newest commands that changed something, kept beside it.
+//! Who did what to a session, when and why. What becomes an entry is audited by that entry: it says so itself, and is committed
+//! as a whole. The newest commands stand in the session's document as well, for a look at it.
 
 use protocol::{Command, SessionId, command::CommandDone};
-use store::AuditRecord;
+use store::{AuditRecord, CommandNote};
 
 use crate::{context::Authority, request::Caller};
 
 /// A longer reason is cut.
 const LONGEST_REASON: usize = 500;
 
-/// Nothing for what only reads. A creation is noted with the session itself.
-pub(super) fn record(caller: &Caller, command: &Command) -> Option<AuditRecord> {
+/// How a command is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audited {
+    /// It is of nobody's concern.
+    Not,
+    /// By what it writes itself, in the same write: a creation, a change of who takes part, a repair.
+    Within,
+    /// By its entry, if it becomes one, and in the document.
+    ByEntry,
+    /// In the document only: it changes nothing of the session.
+    AsLook,
+}
+
+pub(super) fn audited(command: &Command) -> Audited {
+    match command {
+        Command::Read | Command::Join | Command::Leave => Audited::Not,
+        Command::Create(_) | Command::AddParticipants { .. } | Command::RemoveParticipants { .. } => Audited::Within,
+        Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => Audited::Within,
+        Command::Verify | Command::Diff { .. } | Command::Sync => Audited::AsLook,
+        _ => Audited::ByEntry,
+    }
+}
+
+pub(super) fn note(command: &Command) -> CommandNote {
     let action = match command {
-        Command::Create(_) | Command::Read | Command::Join | Command::Leave | Command::Verify | Command::Diff { .. } | Command::Sync => {
-            return None;
-        }
         Command::End { force: true, .. } => "end by force",
         Command::Delete { force: true, .. } => "delete by force",
         command => command.as_str(),
     };
     let reason = command.reason().map(|reason| reason.chars().take(LONGEST_REASON).collect());
-    Some(AuditRecord { at: 0, by: caller.user.clone(), action: action.to_owned(), reason })
+    CommandNote { action: action.to_owned(), reason }
+}
+
+/// What stands in the document of a caller's command that was carried out at a time.
+pub(super) fn record(caller: &Caller, at: u64) -> Option<AuditRecord> {
+    let CommandNote { action, reason } = caller.command.clone()?;
+    Some(AuditRecord { at, by: caller.user.clone(), action, reason })
 }
 
 impl Authority {
-    /// After the command: it is done, whatever becomes of the note. Entries of the journal name their author by themselves.
-    pub(super) async fn audit(&self, id: &SessionId, record: AuditRecord, done: &CommandDone) {
-        let changed_nothing = done.new_version.is_none() && !record.action.ends_with("-participants");
-        if changed_nothing {
-            return;
-        }
-        let record = AuditRecord { at: done.timestamp, ..record };
-        if let Err(error) = self.store.append_audit(id, &record).await {
-            tracing::warn!(session = %id, by = %record.by, action = record.action, %error, "a command was not noted in the audit");
+    /// The command is done, whatever becomes of its note in the document.
+    pub(super) async fn audit(&self, id: &SessionId, caller: &Caller, audited: Audited, done: &CommandDone) {
+        let Some(record) = record(caller, done.timestamp) else { return };
+        let deadline = caller.deadline;
+        let noted = match audited {
+            Audited::ByEntry if done.new_version.is_some() => {
+                self.retried("append an audit record", deadline, || Box::pin(self.store.append_audit(id, &record))).await
+            }
+            Audited::AsLook => self.retried("note a look", deadline, || Box::pin(self.store.note_look(id, &record))).await,
+            Audited::ByEntry | Audited::Within | Audited::Not => return,
+        };
+        if let Err(error) = noted {
+            tracing::warn!(session = %id, by = %record.by, action = record.action, %error, "a command is not noted in the session's document");
         }
     }
 }

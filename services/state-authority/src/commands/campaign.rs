@@ -12,6 +12,7 @@ use protocol::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::{CampaignDocument, Content, ImportRefused};
+use tokio::time::Instant;
 
 use super::add_document::kind;
 use crate::{context::Authority, load::Fault, reads::list::page_size, request::Caller, serve};
@@ -26,10 +27,15 @@ pub(crate) enum CampaignAnswer {
 
 impl Authority {
     /// `campaign.<id>.command`, or `campaign.<id>.import`.
-    pub(crate) async fn campaign(self: &Arc<Self>, message: &Message, import: bool) -> Result<CampaignAnswer, ErrorBody> {
+    pub(crate) async fn campaign(
+        self: &Arc<Self>,
+        message: &Message,
+        import: bool,
+        deadline: Instant,
+    ) -> Result<CampaignAnswer, ErrorBody> {
         let id = self.bus.subjects().campaign_of(&message.subject);
         let id = id.ok_or_else(|| ErrorBody::validation("BAD_SUBJECT", "the subject names no campaign"))?;
-        let caller = Caller::from_headers(&message.headers)?;
+        let caller = Caller::from_headers(&message.headers, deadline)?;
         if import {
             return self.import_documents(&caller, &id, &message.payload).await.map(CampaignAnswer::Campaign);
         }
@@ -48,7 +54,11 @@ impl Authority {
             game_master_id: new.game_master_id,
             plugin_data: Value::Object(Object::default()),
         };
-        if !self.retried("create a campaign", || Box::pin(self.store.insert_campaign(&campaign))).await.map_err(Fault::Store)? {
+        if !self
+            .retried("create a campaign", caller.deadline, || Box::pin(self.store.insert_campaign(&campaign)))
+            .await
+            .map_err(Fault::Store)?
+        {
             // As ids are random, an earlier try of this one.
             tracing::debug!(campaign = %id, "the campaign exists already");
         }
@@ -57,14 +67,15 @@ impl Authority {
 
     async fn read_campaign(&self, caller: &Caller, id: &CampaignId) -> Result<Campaign, ErrorBody> {
         let campaign = self
-            .retried("read a campaign", || Box::pin(self.store.campaign(id)))
+            .retried("read a campaign", caller.deadline, || Box::pin(self.store.campaign(id)))
             .await
             .map_err(Fault::Store)?
             .ok_or_else(|| not_found(id))?;
         if !caller.leads(&campaign.game_master_id) {
             return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may see it"));
         }
-        let counted = self.retried("read a campaign", || Box::pin(self.store.count_campaign(id))).await.map_err(Fault::Store)?;
+        let counted =
+            self.retried("read a campaign", caller.deadline, || Box::pin(self.store.count_campaign(id))).await.map_err(Fault::Store)?;
         let documents =
             DocumentCounts { characters: counted.characters, actors: counted.actors, items: counted.items, encounters: counted.encounters };
         Ok(Campaign { id: campaign.id, name: campaign.name, game_master_id: campaign.game_master_id, documents })
@@ -72,13 +83,17 @@ impl Authority {
 
     async fn list_documents(&self, caller: &Caller, id: &CampaignId, asked: &ListDocuments) -> Result<DocumentPage, ErrorBody> {
         let limit = page_size(asked.limit)?;
-        let campaign = self.store.campaign(id).await.map_err(Fault::Store)?.ok_or_else(|| not_found(id))?;
+        let campaign = self.retried("read a campaign", caller.deadline, || Box::pin(self.store.campaign(id))).await;
+        let campaign = campaign.map_err(Fault::Store)?.ok_or_else(|| not_found(id))?;
         if !caller.leads(&campaign.game_master_id) {
             return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may see its documents"));
         }
         let (kind, after) = (kind(asked.kind), asked.after.as_deref().unwrap_or_default());
         // One more tells whether there is another page.
-        let mut found = self.store.documents_above(id, kind, after, limit + 1).await.map_err(Fault::Store)?;
+        let mut found = self
+            .retried("list documents", caller.deadline, || Box::pin(self.store.documents_above(id, kind, after, limit + 1)))
+            .await
+            .map_err(Fault::Store)?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).and_then(|last| last.get("id")?.as_str().map(str::to_owned));
@@ -104,7 +119,7 @@ impl Authority {
             items: values("items", &import.items)?,
             encounters: values("encounters", &import.encounters)?,
         };
-        match self.retried("import documents", || Box::pin(self.store.import(id, &content))).await.map_err(Fault::Store)? {
+        match self.retried("import documents", caller.deadline, || Box::pin(self.store.import(id, &content))).await.map_err(Fault::Store)? {
             Ok(()) => self.read_campaign(caller, id).await,
             Err(ImportRefused::NoSuchCampaign) => Err(not_found(id)),
             Err(refused) => Err(ErrorBody::validation(reason(&refused), refused.to_string())),

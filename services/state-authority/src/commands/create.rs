@@ -5,8 +5,10 @@ use std::sync::Arc;
 use game_state::{GameState, Version};
 use protocol::{CampaignId, Epoch, ErrorBody, SessionId, SessionStatus, command::CommandDone, session::NewSession};
 use service_kit::random_id;
-use store::{AuditRecord, CampaignDocument, Inserted, SessionDocument, SyncMark};
+use store::{CampaignDocument, Inserted, SessionDocument, SyncMark};
+use tokio::time::Instant;
 
+use super::audit;
 use crate::{context::Authority, decide::Head, load::Fault, request::Caller};
 
 const LONGEST_NAME: usize = 200;
@@ -20,7 +22,7 @@ impl Authority {
         new: NewSession,
     ) -> Result<CommandDone, ErrorBody> {
         check(&new)?;
-        let (campaign, mut state) = self.initial_state(&new.campaign_id).await?;
+        let (campaign, mut state) = self.initial_state(&new.campaign_id, caller.deadline).await?;
         if !caller.leads(&campaign.game_master_id) {
             return Err(ErrorBody::permission("NOT_GAME_MASTER", "only the campaign's game master may open a session of it"));
         }
@@ -53,15 +55,16 @@ impl Authority {
             open_for: Some(new.campaign_id),
             // The documents are what the state was made of.
             sync: Some(SyncMark { epoch, version: Version::ZERO, at: now, error: None }),
-            audit: vec![AuditRecord { at: now, by: caller.user.clone(), action: "create".to_owned(), reason: None }],
+            audit: audit::record(caller, now).into_iter().collect(),
         };
         let canonical = state.canonical();
-        let inserted = self.retried("create a session", || Box::pin(self.store.insert_session(&document, &canonical))).await;
+        let inserted =
+            self.retried("create a session", caller.deadline, || Box::pin(self.store.insert_session(&document, &canonical))).await;
         match inserted.map_err(Fault::Store)? {
             Inserted::Inserted => {
                 tracing::info!(session = %id, campaign = %document.campaign_id, "session created");
                 let head = Head::shown_by(&document);
-                self.done(document, &head, None).await
+                self.done(document, &head, None, caller.deadline).await
             }
             Inserted::Exists => self.read_session(caller, id).await,
             Inserted::OpenElsewhere(other) => {
@@ -72,14 +75,19 @@ impl Authority {
     }
 
     /// The campaign, and the state that a session of it begins with.
-    pub(super) async fn initial_state(self: &Arc<Self>, campaign: &CampaignId) -> Result<(CampaignDocument, GameState), ErrorBody> {
-        let initial =
-            self.retried("read a campaign", || Box::pin(self.store.initial_state(campaign))).await.map_err(|error| match error {
+    pub(super) async fn initial_state(
+        self: &Arc<Self>,
+        campaign: &CampaignId,
+        deadline: Instant,
+    ) -> Result<(CampaignDocument, GameState), ErrorBody> {
+        let initial = self.retried("read a campaign", deadline, || Box::pin(self.store.initial_state(campaign))).await.map_err(
+            |error| match error {
                 store::StoreError::Corrupt(corruption) => {
                     ErrorBody::validation("CAMPAIGN_CORRUPT", corruption.to_string()).path("campaignId")
                 }
                 error => Fault::Store(error).into(),
-            })?;
+            },
+        )?;
         let Some(initial) = initial else {
             return Err(ErrorBody::validation("CAMPAIGN_NOT_FOUND", format!("there is no campaign {campaign}")).path("campaignId"));
         };

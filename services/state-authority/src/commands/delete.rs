@@ -8,7 +8,7 @@ use super::{
     force::is_frozen,
     turn::{Turn, wrong_status},
 };
-use crate::{context::Authority, load::Fault, request::Caller};
+use crate::{context::Authority, request::Caller};
 
 impl Authority {
     pub(super) async fn delete_session(self: &Arc<Self>, caller: &Caller, id: &SessionId, force: bool) -> Result<CommandDone, ErrorBody> {
@@ -26,15 +26,10 @@ impl Authority {
             deleted => deleted?,
         };
         // The entry is committed, and the next load notes it again if this fails.
-        if let Err(error) = self.store.set_deleted(id, head.at).await {
+        if let Err(error) = self.retried("note a deletion", caller.deadline, || Box::pin(self.store.set_deleted(id, head.at))).await {
             tracing::warn!(session = %id, %error, "that a session is deleted is not noted in its document yet");
         }
-        self.close(id).await;
-        let document = self
-            .retried("read a session", || Box::pin(self.store.session(id)))
-            .await
-            .map_err(Fault::Store)?
-            .ok_or_else(|| ErrorBody::session_not_found(id))?;
-        self.done(document, &head, entry.as_deref()).await
+        self.close(id, caller.deadline).await;
+        self.done_now(id, &head, entry.as_deref(), caller.deadline).await
     }
 }

@@ -10,10 +10,12 @@ use protocol::{
     update::EntryKind,
 };
 use service_kit::trace;
+use tokio::time::Instant;
 
 use super::{
     force::is_frozen,
     turn::{Turn, wrong_status},
+    unreadable,
 };
 use crate::{context::Authority, request::Caller};
 
@@ -26,7 +28,7 @@ impl Authority {
         if force && !caller.admin {
             return Err(ErrorBody::permission("NOT_ADMIN", "only an admin may end a session without its backing documents").path("force"));
         }
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let ending = self.append_turn(caller, id, |head| match head.status {
             SessionStatus::Ended => Ok(Turn::There),
             _ => Ok(Turn::To(EntryKind::Ending, SessionStatus::Ending)),
@@ -36,7 +38,7 @@ impl Authority {
             Err(refusal) if force && is_frozen(&refusal) => return self.force_entry(caller, id, EntryKind::Ended).await,
             ending => ending?,
         };
-        let Some(ending) = ending else { return self.done_now(id, &head, None).await };
+        let Some(ending) = ending else { return self.done_now(id, &head, None, deadline).await };
         if force {
             let (head, ended) = self
                 .append_turn(caller, id, |head| match head.status {
@@ -46,21 +48,22 @@ impl Authority {
                 })
                 .await?;
             // Whatever becomes of the document, the campaign is free.
-            self.store.unset_open_for(id).await.map_err(crate::load::Fault::Store)?;
-            self.close(id).await;
-            return self.done_now(id, &head, ended.as_deref().or(Some(&*ending))).await;
+            let freed = self.retried("close a session for its campaign", deadline, || Box::pin(self.store.unset_open_for(id))).await;
+            freed.map_err(|error| unreadable(error, Some(&*ending)))?;
+            self.close(id, deadline).await;
+            return self.done_now(id, &head, ended.as_deref().or(Some(&*ending)), deadline).await;
         }
         self.mark_for_sync(caller, id, ending.version).await;
         let mut head = head;
         while head.status == SessionStatus::Ending && self.clock.instant() + LOOK_EVERY * 2 < deadline {
             tokio::time::sleep(LOOK_EVERY).await;
-            match self.fresh_head(id).await {
+            match self.fresh_head(id, deadline).await {
                 Ok(fresh) => head = fresh,
                 // The ending is committed: nothing may fail the request any more.
                 Err(_) => break,
             }
         }
-        let mut done = self.done_now(id, &head, Some(&*ending)).await?;
+        let mut done = self.done_now(id, &head, Some(&*ending), deadline).await?;
         done.new_version = Some(head.version);
         Ok(done)
     }
@@ -85,9 +88,9 @@ impl Authority {
     }
 
     /// After `ended`: the document shows it, and the campaign may open another session. Tried again by the next snapshot.
-    pub(super) async fn close(self: &Arc<Self>, id: &SessionId) {
+    pub(super) async fn close(self: &Arc<Self>, id: &SessionId, deadline: Instant) {
         let session = self.cache.session(id, self.clock.now_ms());
-        let written = self.write_snapshot(&session, self.request_deadline()).await;
+        let written = self.write_snapshot(&session, deadline).await;
         if let Err(refusal) = written {
             tracing::warn!(session = %id, reason = refusal.details.reason, "the document of an ended session could not be written yet");
         }

@@ -6,10 +6,12 @@ use game_state::Version;
 use protocol::{Epoch, ErrorBody, SessionId, SessionStatus, command::CommandDone, update::EntryKind};
 use service_kit::random_id;
 use store::{JournalEnd, JournalEntry, Remains};
+use tokio::time::Instant;
 
+use super::unreadable;
 use crate::{
-    commit::Outcome, config::millis, context::Authority, decide::Head, freeze::freeze_after, load::Fault, metrics::Stage,
-    publish::Outgoing, request::Caller, session::Session, stages, updates,
+    commit::Outcome, context::Authority, decide::Head, freeze::freeze_after, load::Fault, metrics::Stage, publish::Outgoing,
+    request::Caller, session::Session, stages, updates,
 };
 
 /// Other writers may take the version so many times.
@@ -18,26 +20,30 @@ const TRIES: u32 = 5;
 impl Authority {
     /// Ends or deletes a session as it is, for an admin. What is stored of its state stays untouched.
     pub(super) async fn force_entry(self: &Arc<Self>, caller: &Caller, id: &SessionId, kind: EntryKind) -> Result<CommandDone, ErrorBody> {
-        let session = self.cache.session(id, self.clock.now_ms());
+        let (session, deadline) = (self.cache.session(id, self.clock.now_ms()), caller.deadline);
         let entry = {
-            let mut turn = session.turn(self.request_deadline()).await?;
+            let mut turn = session.turn(deadline).await?;
             *turn = None;
             self.cache.note_size(&session, 0);
-            let remains = self.store.remains(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+            let remains = self.remains(id, deadline).await?;
             self.append_at_end(&session, caller, &remains, kind, |entry| entry.status = Some(SessionStatus::Ended)).await?
         };
-        self.store.close_by_force(id).await.map_err(Fault::Store)?;
+        let unreadable = |error| unreadable(error, Some(&*entry));
+        self.retried("end by force", deadline, || Box::pin(self.store.close_by_force(id))).await.map_err(unreadable)?;
         if kind == EntryKind::Deleted {
-            self.store.set_deleted(id, entry.at).await.map_err(Fault::Store)?;
+            self.retried("note a deletion", deadline, || Box::pin(self.store.set_deleted(id, entry.at))).await.map_err(unreadable)?;
         }
-        let document = self
-            .retried("read a session", || Box::pin(self.store.session(id)))
-            .await
-            .map_err(Fault::Store)?
-            .ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let document = self.retried("read a session", deadline, || Box::pin(self.store.session(id))).await.map_err(unreadable)?;
+        let document = document.ok_or_else(|| ErrorBody::session_not_found(id))?;
         let mut head = Head::shown_by(&document);
         head.follow(&entry);
-        self.done(document, &head, Some(&entry)).await
+        self.done(document, &head, Some(&entry), deadline).await
+    }
+
+    /// What can still be read of a session, whatever is wrong with it.
+    pub(super) async fn remains(&self, id: &SessionId, deadline: Instant) -> Result<Remains, ErrorBody> {
+        let remains = self.retried("read what remains of a session", deadline, || Box::pin(self.store.remains(id))).await;
+        remains.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))
     }
 
     /// Appends an entry after whatever the journal ends with, and publishes it. A `freeze` that is there already is as good as a new one.
@@ -50,7 +56,8 @@ impl Authority {
         fill: impl Fn(&mut JournalEntry),
     ) -> Result<Arc<JournalEntry>, ErrorBody> {
         for _ in 0..TRIES {
-            let end = self.store.journal_end(&session.id).await.map_err(Fault::Store)?;
+            let end = self.retried("read a journal's end", caller.deadline, || Box::pin(self.store.journal_end(&session.id))).await;
+            let end = end.map_err(Fault::Store)?;
             let last = match end {
                 Some(JournalEnd { entry: Some(last), .. }) if last.kind == EntryKind::Freeze && kind == EntryKind::Freeze => {
                     return Ok(Arc::new(last));
@@ -66,12 +73,12 @@ impl Authority {
             entry.author = caller.user.clone();
             entry.source = updates::source(caller);
             entry.trace = Some(caller.trace.to_string());
+            entry.command = caller.command.clone();
             fill(&mut entry);
             let entry = Arc::new(entry);
             let encoded = entry.encode();
-            let deadline = self.clock.instant() + millis(self.config.commit.deadline_ms);
             let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
-            match self.committer.commit(Arc::clone(&entry), encoded, deadline, &commit.span).await? {
+            match self.committer.commit(Arc::clone(&entry), encoded, caller.deadline, &commit.span).await? {
                 Outcome::Committed(entry) => {
                     self.publish(session, Outgoing { entry: Arc::clone(&entry), origin: None });
                     return Ok(entry);
@@ -106,6 +113,7 @@ impl Authority {
             at: 0,
             game_master_id: None,
             trace: None,
+            command: None,
         }
     }
 }

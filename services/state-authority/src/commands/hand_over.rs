@@ -9,18 +9,17 @@ use super::turn::{may_lead, wrong_status};
 use crate::{
     append::{Appended, Failure},
     context::Authority,
-    load::Fault,
     request::Caller,
 };
 
 impl Authority {
     pub(super) async fn hand_over(self: &Arc<Self>, caller: &Caller, id: &SessionId, to: UserId) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, entry) = self
             .in_turn(&session, deadline, async |live| {
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     may_lead(caller, &live.head).map_err(Failure::Refused)?;
                     if matches!(live.head.status, SessionStatus::Ending | SessionStatus::Ended) {
                         return Err(Failure::Refused(wrong_status(&live.head, "handed over")));
@@ -29,7 +28,8 @@ impl Authority {
                         return Ok((live.head.clone(), None));
                     }
                     // Who led until now goes on taking part: noted before, so that no moment locks the user out.
-                    self.store.add_participants(id, &[(live.head.game_master.clone(), None)]).await?;
+                    let leader = [(live.head.game_master.clone(), None)];
+                    self.retried("add participants", deadline, || Box::pin(self.store.add_participants(id, &leader, None))).await?;
                     let entry = JournalEntry { game_master_id: Some(to.clone()), ..self.entry(live, EntryKind::HandOver, caller) };
                     if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
@@ -37,11 +37,6 @@ impl Authority {
                 }
             })
             .await?;
-        let document = self
-            .retried("read a session", || Box::pin(self.store.session(id)))
-            .await
-            .map_err(Fault::Store)?
-            .ok_or_else(|| ErrorBody::session_not_found(id))?;
-        self.done(document, &head, entry.as_deref()).await
+        self.done_now(id, &head, entry.as_deref(), deadline).await
     }
 }

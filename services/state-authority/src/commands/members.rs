@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::{ErrorBody, SessionId, UserId, command::CommandDone};
 
+use super::audit;
 use crate::{context::Authority, load::Fault, request::Caller};
 
 /// Participants of one session.
@@ -11,21 +12,23 @@ const MOST_PARTICIPANTS: usize = 1_000;
 
 impl Authority {
     pub(super) async fn read_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id).await?;
+        let head = self.fresh_head(id, caller.deadline).await?;
         let document = self.readable(caller, id, Some(&head.game_master)).await?;
-        self.done(document, &head, None).await
+        self.done(document, &head, None, caller.deadline).await
     }
 
     /// Who may read may join. What joining adds is the name that the others see.
     pub(super) async fn join_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id).await?;
+        let head = self.fresh_head(id, caller.deadline).await?;
         let mut document = self.readable(caller, id, Some(&head.game_master)).await?;
         let takes_part = caller.user == head.game_master || document.participant_ids.contains(&caller.user);
         if takes_part && !caller.name.is_empty() && document.names.get(&caller.user) != Some(&caller.name) {
-            self.retried("note a name", || Box::pin(self.store.set_name(id, &caller.user, &caller.name))).await.map_err(Fault::Store)?;
+            self.retried("note a name", caller.deadline, || Box::pin(self.store.set_name(id, &caller.user, &caller.name)))
+                .await
+                .map_err(Fault::Store)?;
             document.names.insert(caller.user.clone(), caller.name.clone());
         }
-        self.done(document, &head, None).await
+        self.done(document, &head, None, caller.deadline).await
     }
 
     pub(super) async fn add_participants(
@@ -34,7 +37,7 @@ impl Authority {
         id: &SessionId,
         users: &[UserId],
     ) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id).await?;
+        let head = self.fresh_head(id, caller.deadline).await?;
         only_who_leads(caller, &head.game_master)?;
         let document = self.readable(caller, id, Some(&head.game_master)).await?;
         let after = document.participant_ids.len() + users.iter().filter(|user| !document.participant_ids.contains(user)).count();
@@ -43,8 +46,10 @@ impl Authority {
             return Err(refusal.path("participants").limit(MOST_PARTICIPANTS as u64, after as u64));
         }
         let users: Vec<_> = users.iter().map(|user| (user.clone(), None)).collect();
-        self.retried("add participants", || Box::pin(self.store.add_participants(id, &users))).await.map_err(Fault::Store)?;
-        self.done_now(id, &head, None).await
+        let note = audit::record(caller, self.clock.now_ms());
+        let added = self.retried("add participants", caller.deadline, || Box::pin(self.store.add_participants(id, &users, note.as_ref())));
+        added.await.map_err(Fault::Store)?;
+        self.done_now(id, &head, None, caller.deadline).await
     }
 
     pub(super) async fn remove_participants(
@@ -53,10 +58,13 @@ impl Authority {
         id: &SessionId,
         users: &[UserId],
     ) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id).await?;
+        let head = self.fresh_head(id, caller.deadline).await?;
         only_who_leads(caller, &head.game_master)?;
-        self.retried("remove participants", || Box::pin(self.store.remove_participants(id, users))).await.map_err(Fault::Store)?;
-        self.done_now(id, &head, None).await
+        let note = audit::record(caller, self.clock.now_ms());
+        let removed =
+            self.retried("remove participants", caller.deadline, || Box::pin(self.store.remove_participants(id, users, note.as_ref())));
+        removed.await.map_err(Fault::Store)?;
+        self.done_now(id, &head, None, caller.deadline).await
     }
 }
 

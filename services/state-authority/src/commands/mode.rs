@@ -30,19 +30,19 @@ impl Authority {
         if !caller.admin {
             return Err(ErrorBody::permission("NOT_ADMIN", "only an admin may change how a session is kept"));
         }
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, modes, entry) = self
             .in_turn(&session, deadline, async |live| {
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     may_lead(caller, &live.head).map_err(Failure::Refused)?;
                     let held = live.modes;
                     let modes = Modes { direct: direct.unwrap_or(held.direct), skip_hashes: skip_hashes.unwrap_or(held.skip_hashes) };
                     if modes == held {
                         return Ok((live.head.clone(), modes, None));
                     }
-                    self.store.set_modes(id, modes).await?;
+                    self.retried("change modes", deadline, || Box::pin(self.store.set_modes(id, modes))).await?;
                     let entry = self.entry(live, EntryKind::Mode, caller);
                     if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
                         live.modes = modes;
@@ -54,7 +54,7 @@ impl Authority {
                 }
             })
             .await?;
-        let done = self.done_now(id, &head, entry.as_deref()).await?;
+        let done = self.done_now(id, &head, entry.as_deref(), deadline).await?;
         Ok(Reported { done, report: Some(Report::Mode { direct: modes.direct, skip_hashes: modes.skip_hashes }) })
     }
 }

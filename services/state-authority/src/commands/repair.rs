@@ -9,12 +9,13 @@ use std::{sync::Arc, time::Duration};
 
 use game_state::Version;
 use protocol::{
-    Command, Epoch, ErrorBody, SessionId, SessionStatus, UserId,
+    Command, Epoch, ErrorBody, Outcome, SessionId, SessionStatus, UserId,
     command::{Report, Reported},
     update::EntryKind,
 };
 use service_kit::random_id;
 use store::{BatchError, JournalEntry, Remains, Repair, RepairResult, Replayed, StoreError};
+use tokio::time::Instant;
 
 use crate::{context::Authority, load::Fault, publish::Outgoing, request::Caller, session::Session, updates};
 
@@ -41,7 +42,7 @@ impl Authority {
             return Err(ErrorBody::permission("NOT_ADMIN", "only an admin may repair a session"));
         }
         let source = source(command)?;
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         let (entry, replayed) = {
             let mut turn = session.turn(deadline).await?;
@@ -55,8 +56,9 @@ impl Authority {
         };
         tracing::warn!(session = %id, by = %caller.user, action = command.as_str(), version = %entry.version, "a session was repaired");
         self.publish(&session, Outgoing { entry: Arc::clone(&entry), origin: None });
-        let head = self.fresh_head(id).await?;
-        let done = self.done_now(id, &head, Some(&entry)).await?;
+        // It is done: who cannot be told so is told that it is not known.
+        let head = self.fresh_head(id, deadline).await.map_err(|refusal| ErrorBody { outcome: Some(Outcome::Unknown), ..refusal })?;
+        let done = self.done_now(id, &head, Some(&entry), deadline).await?;
         Ok(Reported { done, report: Some(Report::Repaired { backup: entry.version, replayed }) })
     }
 
@@ -67,19 +69,20 @@ impl Authority {
         command: &Command,
         source: Source,
     ) -> Result<(Arc<JournalEntry>, u64), ErrorBody> {
-        let id = &session.id;
-        let remains = self.store.remains(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let (id, deadline) = (&session.id, caller.deadline);
+        let remains = self.remains(id, deadline).await?;
         // Once before the freeze: what cannot be made leaves the session as it is. And once after it: nothing is appended any more.
-        self.remake(id, source).await?;
+        self.remake(id, source, deadline).await?;
         let freeze = self.append_at_end(session, caller, &remains, EntryKind::Freeze, |_| {}).await?;
         let why = format!("under repair: {}", command.as_str());
-        self.store.set_frozen(id, remains.frozen.as_deref().unwrap_or(&why)).await.map_err(Fault::Store)?;
-        let mut remade = self.remake(id, source).await?;
+        let why = remains.frozen.as_deref().unwrap_or(&why);
+        self.retried("freeze a session", deadline, || Box::pin(self.store.set_frozen(id, why))).await.map_err(Fault::Store)?;
+        let mut remade = self.remake(id, source, deadline).await?;
         let hash = remade.state.hash();
-        let replaced = self.loadable(id).await?.map(|Replayed { head, mut state }| (head, state.canonical()));
+        let replaced = self.loadable(id, deadline).await?.map(|Replayed { head, mut state }| (head, state.canonical()));
         let (status, game_master_id) = match &replaced {
             Some((head, _)) => (head.status, head.game_master_id.clone()),
-            None => self.last_word(id, &remains).await?,
+            None => self.last_word(id, &remains, deadline).await?,
         };
         let entry = Arc::new(JournalEntry {
             version: freeze.version.next(),
@@ -94,6 +97,7 @@ impl Authority {
             by: self.instance.clone(),
             at: self.clock.now_ms().max(freeze.at),
             trace: Some(caller.trace.to_string()),
+            command: caller.command.clone(),
             ..(*freeze).clone()
         });
         let repair = Repair {
@@ -104,8 +108,6 @@ impl Authority {
             game_master_id: &game_master_id,
             state: &remade.state.canonical(),
             from_campaign: source == Source::Campaign,
-            action: command.as_str(),
-            reason: command.reason(),
             replaced: replaced.as_ref().map(|(head, state)| (head.version, state)),
         };
         let encoded = entry.encode();
@@ -135,8 +137,9 @@ impl Authority {
     }
 
     /// The session at its journal's end, if what is stored of it is sound.
-    async fn loadable(&self, id: &SessionId) -> Result<Option<Replayed>, ErrorBody> {
-        let loaded = self.store.load(id).await.and_then(|loaded| loaded.map(store::Loaded::replay).transpose());
+    async fn loadable(&self, id: &SessionId, deadline: Instant) -> Result<Option<Replayed>, ErrorBody> {
+        let loaded = self.retried("load a session", deadline, || Box::pin(self.store.load(id))).await;
+        let loaded = loaded.and_then(|loaded| loaded.map(store::Loaded::replay).transpose());
         match loaded {
             Ok(replayed) => Ok(replayed),
             Err(StoreError::Corrupt(_)) => Ok(None),
@@ -145,9 +148,9 @@ impl Authority {
     }
 
     /// Status and game master of a session that cannot be loaded: as its newest entries say, else its document.
-    async fn last_word(&self, id: &SessionId, remains: &Remains) -> Result<(SessionStatus, UserId), ErrorBody> {
+    async fn last_word(&self, id: &SessionId, remains: &Remains, deadline: Instant) -> Result<(SessionStatus, UserId), ErrorBody> {
         let (mut status, mut game_master) = (None, None);
-        self.look_down(id, |entry| {
+        self.look_down(id, deadline, |entry| {
             status = status.or(entry.status);
             game_master = game_master.take().or_else(|| entry.game_master_id.clone());
             status.is_some() && game_master.is_some()

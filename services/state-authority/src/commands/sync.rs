@@ -10,6 +10,7 @@ use protocol::{
     update::EntryKind,
 };
 use store::{EntryKey, JournalEntry};
+use tokio::time::Instant;
 
 use crate::{
     append::{Appended, Failure},
@@ -19,22 +20,27 @@ use crate::{
 };
 
 impl Authority {
-    pub(crate) async fn snapshot_now(self: &Arc<Self>, id: &SessionId) -> Result<SnapshotDone, ErrorBody> {
+    pub(crate) async fn snapshot_now(self: &Arc<Self>, id: &SessionId, deadline: Instant) -> Result<SnapshotDone, ErrorBody> {
         let session = self.cache.session(id, self.clock.now_ms());
-        let head = self.fresh_head(id).await?;
-        let document = self.write_snapshot(&session, self.request_deadline()).await?;
+        let head = self.fresh_head(id, deadline).await?;
+        let document = self.write_snapshot(&session, deadline).await?;
         let document = document.ok_or_else(|| crate::decide::frozen("its document is not written any more"))?;
         Ok(SnapshotDone { epoch: head.epoch, version: document.version, hash: document.hash })
     }
 
     /// The backing documents hold the state of an `ending` entry: `ended` follows it, and nothing else may stand between.
-    pub(crate) async fn synced(self: &Arc<Self>, headers: &Headers, id: &SessionId, synced: Synced) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
+    pub(crate) async fn synced(
+        self: &Arc<Self>,
+        headers: &Headers,
+        id: &SessionId,
+        synced: Synced,
+        deadline: Instant,
+    ) -> Result<CommandDone, ErrorBody> {
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, entry) = self
             .in_turn(&session, deadline, async |live| {
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     let head = &live.head;
                     if head.status == SessionStatus::Ended && head.epoch == synced.epoch {
                         return Ok((head.clone(), None));
@@ -45,8 +51,9 @@ impl Authority {
                         return Err(Failure::Refused(ErrorBody::version_conflict(head.version, Some(head.hash))));
                     }
                     // In the name of who ended the session.
-                    let ending = self.store.entries_by_key(&[EntryKey { session: id.clone(), version: synced.version }]).await?;
-                    let mut caller = Caller::platform(headers);
+                    let key = [EntryKey { session: id.clone(), version: synced.version }];
+                    let ending = self.retried("read an entry", deadline, || Box::pin(self.store.entries_by_key(&key))).await?;
+                    let mut caller = Caller::platform(headers, deadline);
                     if let Some(ending) = ending.into_iter().next() {
                         caller.user = ending.author;
                     }
@@ -57,7 +64,7 @@ impl Authority {
                 }
             })
             .await?;
-        self.close(id).await;
-        self.done_now(id, &head, entry.as_deref()).await
+        self.close(id, deadline).await;
+        self.done_now(id, &head, entry.as_deref(), deadline).await
     }
 }

@@ -17,10 +17,11 @@ impl Authority {
     /// Answered when the mark is at the version that was the head when this was asked, or says why it cannot be; at the deadline
     /// as it is then.
     pub(super) async fn sync_now(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
-        let head = self.fresh_head(id).await?;
+        let deadline = caller.deadline;
+        let head = self.fresh_head(id, deadline).await?;
         only_leads(caller, &head)?;
-        let before = self.store.session(id).await.map_err(Fault::Store)?.and_then(|document| document.sync);
+        let document = || self.retried("read a session", deadline, || Box::pin(self.store.session(id)));
+        let before = document().await.map_err(Fault::Store)?.and_then(|document| document.sync);
         let work = SyncRequested { session_id: id.clone(), trigger: SyncTrigger::Manual };
         let payload = serde_json::to_vec(&work).map_err(|error| ErrorBody::unavailable("INTERNAL", error.to_string()))?;
         let (subject, message_id) = (self.bus.subjects().session_sync(id), format!("{id}:manual:{}", caller.command_id));
@@ -29,7 +30,7 @@ impl Authority {
             ErrorBody::unavailable("DISCONNECTED", "the work could not be marked")
         })?;
         while self.clock.instant() + LOOK_EVERY * 2 < deadline {
-            let document = self.store.session(id).await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+            let document = document().await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
             let is_settled = document.sync.as_ref().is_some_and(|mark| {
                 let failed = mark.error.is_some() && document.sync != before;
                 mark.epoch == head.epoch && (mark.version >= head.version && mark.error.is_none() || failed)
@@ -39,7 +40,7 @@ impl Authority {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let head = self.fresh_head(id).await?;
-        self.done_now(id, &head, None).await
+        let head = self.fresh_head(id, deadline).await?;
+        self.done_now(id, &head, None, deadline).await
     }
 }

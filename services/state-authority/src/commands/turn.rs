@@ -51,7 +51,7 @@ impl Authority {
         decide: impl Fn(&Head) -> Result<Turn, ErrorBody>,
     ) -> Result<CommandDone, ErrorBody> {
         let (head, entry) = self.append_turn(caller, id, decide).await?;
-        self.done_now(id, &head, entry.as_deref()).await
+        self.done_now(id, &head, entry.as_deref(), caller.deadline).await
     }
 
     /// Appends the entry that `decide` asks for on the fresh head, as often as another writer is faster.
@@ -61,11 +61,11 @@ impl Authority {
         id: &SessionId,
         decide: impl Fn(&Head) -> Result<Turn, ErrorBody>,
     ) -> Result<(Head, Option<Arc<JournalEntry>>), ErrorBody> {
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         self.in_turn(&session, deadline, async |live| {
             loop {
-                self.catch_up(&session, live).await?;
+                self.catch_up(&session, live, deadline).await?;
                 may_lead(caller, &live.head).map_err(Failure::Refused)?;
                 let Turn::To(kind, status) = decide(&live.head).map_err(Failure::Refused)? else { return Ok((live.head.clone(), None)) };
                 let entry = JournalEntry { status: Some(status), ..self.entry(live, kind, caller) };
@@ -80,12 +80,12 @@ impl Authority {
     /// A session that was scheduled begins with the campaign as it is now. Where that is another state, its history begins
     /// here: with a new epoch, in one transaction of entry and document.
     pub(super) async fn start_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, entry) = self
             .in_turn(&session, deadline, async |live| {
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     may_lead(caller, &live.head).map_err(Failure::Refused)?;
                     match live.head.status {
                         SessionStatus::Active => return Ok((live.head.clone(), None)),
@@ -98,7 +98,7 @@ impl Authority {
                 }
             })
             .await?;
-        self.done_now(id, &head, entry.as_deref()).await
+        self.done_now(id, &head, entry.as_deref(), caller.deadline).await
     }
 
     /// Nothing: another writer was faster.
@@ -109,8 +109,9 @@ impl Authority {
         caller: &Caller,
         deadline: Instant,
     ) -> Result<Option<Arc<JournalEntry>>, Failure> {
-        let document = self.store.session(&live.id).await?.ok_or_else(|| Fault::NoSuchSession(live.id.clone()))?;
-        let (_, mut state) = self.initial_state(&document.campaign_id).await.map_err(Failure::Refused)?;
+        let document = self.retried("read a session", deadline, || Box::pin(self.store.session(&session.id))).await?;
+        let document = document.ok_or_else(|| Fault::NoSuchSession(live.id.clone()))?;
+        let (_, mut state) = self.initial_state(&document.campaign_id, deadline).await.map_err(Failure::Refused)?;
         let hash = state.hash();
         let mut entry = JournalEntry { status: Some(SessionStatus::Active), ..self.entry(live, EntryKind::Start, caller) };
         if hash == live.head.hash {
@@ -129,7 +130,10 @@ impl Authority {
             new_epoch: Some(&head.epoch),
             ..snapshot::snapshot(&live.id, &head, live.document, &canonical)
         };
-        match self.store.commit_with_document(&entry.encode(), &written).await {
+        let encoded = entry.encode();
+        let unknown = || ErrorBody::outcome_unknown("COMMIT_UNKNOWN", "whether the session was started could not be learnt in time");
+        let committed = tokio::time::timeout_at(deadline, self.store.commit_with_document(&encoded, &written)).await;
+        match committed.map_err(|_| Failure::Evict(unknown()))? {
             Ok(CommitResult::Committed) => {
                 let entry = Arc::new(entry);
                 live.advance(&entry, self.clock.instant());
@@ -142,10 +146,7 @@ impl Authority {
             Ok(CommitResult::FilterMissed(_)) | Err(BatchError::Refused(_)) => {
                 Err(Failure::Evict(ErrorBody::unavailable("START_FAILED", "the session could not be started, and nothing was changed")))
             }
-            Err(BatchError::Unknown(_)) => {
-                let refusal = ErrorBody::outcome_unknown("COMMIT_UNKNOWN", "whether the session was started could not be learnt in time");
-                Err(Failure::Evict(refusal))
-            }
+            Err(BatchError::Unknown(_)) => Err(Failure::Evict(unknown())),
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use game_state::{Operation, Operations, Version};
-use protocol::{ErrorBody, SessionId, command::CommandDone, update::EntryKind};
-use store::JournalEntry;
+use protocol::{ErrorBody, SessionId, command::CommandDone};
 
 use crate::{
     append::Failure,
@@ -16,38 +15,31 @@ use crate::{
 
 impl Authority {
     pub(super) async fn undo(self: &Arc<Self>, caller: &Caller, id: &SessionId, to: Version) -> Result<CommandDone, ErrorBody> {
-        let deadline = self.request_deadline();
+        let deadline = caller.deadline;
         let session = self.cache.session(id, self.clock.now_ms());
         let (head, entry) = self
             .in_turn(&session, deadline, async |live| {
                 loop {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                     let (operations, hash) = self.opposites(caller, live, to).await.map_err(Failure::Refused)?;
                     if operations.is_empty() || hash == Some(live.head.hash) {
                         return Ok((live.head.clone(), None));
                     }
-                    let applied =
-                        live.state.apply(&operations, &self.config.limits).map_err(|rejection| Failure::Refused(rejection.into()))?;
-                    if hash.is_some_and(|hash| hash != applied.hash) {
-                        live.state.put_back(applied.undo);
+                    let digest = operations.digest().to_string();
+                    let proposed = self.propose(live, &operations, &caller.command_id, &digest, caller).map_err(Failure::Refused)?;
+                    if hash.is_some_and(|hash| hash != proposed.hash) {
+                        live.state.put_back(proposed.undo);
                         tracing::error!(session = %id, version = %to, "undoing does not lead to the hash that was there");
                         let refusal = ErrorBody::validation("HISTORY_BROKEN", format!("the journal does not lead back to version {to}"));
                         return Err(Failure::Refused(refusal));
                     }
-                    let entry = JournalEntry {
-                        operations: applied.resolved.to_json(),
-                        previous: Some(game_state::previous_to_json(&applied.previous)),
-                        hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
-                        digest: operations.digest().to_string(),
-                        ..self.entry(live, EntryKind::Update, caller)
-                    };
-                    if let Some(entry) = self.append_applied(&session, live, entry, applied.undo, deadline).await? {
+                    if let Some(entry) = self.append_proposed(&session, live, proposed, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
                     }
                 }
             })
             .await?;
-        self.done_now(id, &head, entry.as_deref()).await
+        self.done_now(id, &head, entry.as_deref(), deadline).await
     }
 
     /// What takes the state back to `to`, as far as one update may hold it, and the hash that it leads to.
@@ -55,9 +47,9 @@ impl Authority {
         decide::exists(&live.id, &live.head)?;
         let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
         decide::admit(&live.head, &claim)?;
-        self.check_reach(&live.id, &live.head, to).await?;
+        self.check_reach(&live.id, &live.head, to, caller.deadline).await?;
         let (most, mut operations) = (self.config.limits.operations, Vec::<Operation>::new());
-        let hash = self.walk_back(&live.id, live.head.version, to, |inverse| {
+        let hash = self.walk_back(&live.id, live.head.version, to, caller.deadline, |inverse| {
             operations.extend(inverse.iter().cloned());
             if operations.len() > most { Err(too_much(to, "operations", most, operations.len())) } else { Ok(()) }
         });

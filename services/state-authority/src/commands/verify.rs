@@ -19,10 +19,10 @@ impl Authority {
     /// Reads document and journal beside whatever is cached, and recomputes every hash. A fault freezes the session, and is the refusal.
     pub(super) async fn verify(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<Reported, ErrorBody> {
         if !caller.admin {
-            only_leads(caller, &self.fresh_head(id).await?)?;
+            only_leads(caller, &self.fresh_head(id, caller.deadline).await?)?;
         }
         let session = self.cache.session(id, self.clock.now_ms());
-        let verified = match self.store.load(id).await {
+        let verified = match self.retried("load a session", caller.deadline, || Box::pin(self.store.load(id))).await {
             Ok(Some(loaded)) => {
                 let document = loaded.document.game_state_version;
                 loaded.replay().map(|replayed| (document, replayed.head))
@@ -32,13 +32,13 @@ impl Authority {
         };
         match verified {
             Ok((document_version, stored)) => {
-                let head = self.fresh_head(id).await?;
+                let head = self.fresh_head(id, caller.deadline).await?;
                 let report = Report::Verified { document_version, version: stored.version, hash: stored.hash };
-                Ok(Reported { done: self.done_now(id, &head, None).await?, report: Some(report) })
+                Ok(Reported { done: self.done_now(id, &head, None, caller.deadline).await?, report: Some(report) })
             }
             Err(StoreError::Corrupt(corruption)) => {
                 let reason = corruption.to_string();
-                self.freeze_found(&session, "verify", &reason).await;
+                self.freeze_found(&session, "verify", &reason, caller.deadline).await;
                 Err(decide::frozen(&reason))
             }
             Err(error) => Err(Fault::Store(error).into()),
@@ -48,11 +48,11 @@ impl Authority {
     pub(super) async fn diff(self: &Arc<Self>, caller: &Caller, id: &SessionId, state: &serde_json::Value) -> Result<Reported, ErrorBody> {
         let theirs = Value::parse(&state.to_string(), &self.config.limits).map_err(|rejection| ErrorBody::from(rejection).path("state"))?;
         let session = self.cache.session(id, self.clock.now_ms());
-        let head = self.fresh_head(id).await?;
+        let head = self.fresh_head(id, caller.deadline).await?;
         let document = self.readable(caller, id, Some(&head.game_master)).await?;
         let (head, differences) = self
-            .in_turn(&session, self.request_deadline(), async |live| {
-                self.catch_up(&session, live).await?;
+            .in_turn(&session, caller.deadline, async |live| {
+                self.catch_up(&session, live, caller.deadline).await?;
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 let mut found = Vec::new();
                 compare(live.state.root(), &theirs, &mut String::new(), &mut found);
@@ -62,7 +62,7 @@ impl Authority {
         let truncated = differences.len() > MOST_DIFFERENCES;
         let differences: Vec<_> = differences.into_iter().take(MOST_DIFFERENCES).collect();
         let report = Report::Differences { version: head.version, hash: head.hash, differences, truncated };
-        Ok(Reported { done: self.done(document, &head, None).await?, report: Some(report) })
+        Ok(Reported { done: self.done(document, &head, None, caller.deadline).await?, report: Some(report) })
     }
 }
 

@@ -54,7 +54,7 @@ impl Authority {
                     live.document = Document { version: head.version, hash: head.hash };
                     return Ok(Outcome::Committed(Arc::clone(entry)));
                 }
-                Ok(Ok(CommitResult::FilterMissed(found))) => match self.explain_missed_commit(session, live, found).await? {
+                Ok(Ok(CommitResult::FilterMissed(found))) => match self.explain_missed_commit(session, live, found, deadline).await? {
                     Some(document) => live.document = document,
                     None => return Ok(Outcome::Lost),
                 },
@@ -83,19 +83,20 @@ impl Authority {
         session: &Arc<Session>,
         live: &Live,
         found: Option<SessionHead>,
+        deadline: Instant,
     ) -> Result<Option<Document>, Failure> {
         let Some(found) = found else { return Err(Fault::NoSuchSession(session.id.clone()).into()) };
         if found.epoch != live.head.epoch {
             // Of another history, or edited: a load tells.
-            self.load(session).await?;
+            self.load(session, deadline).await?;
             return Ok(None);
         }
-        if self.store.stands_on_chain(&session.id, &found).await? {
+        if self.retried("look at the chain", deadline, || Box::pin(self.store.stands_on_chain(&session.id, &found))).await? {
             let document = Document { version: found.version, hash: found.hash };
             return Ok((found.version <= live.head.version).then_some(document));
         }
         let reason = format!("the session document at version {} is not on the journal's chain", found.version);
-        self.freeze(session, "commit", &reason).await;
+        self.freeze(session, "commit", &reason, deadline).await;
         Err(Failure::Evict(decide::frozen(&reason)))
     }
 }

@@ -38,6 +38,8 @@ fn caller(user: &str) -> Caller {
         span: service_kit::Span::none(TraceContext::new(false)),
         received_us: None,
         command_id: request::fresh_id(),
+        command: None,
+        deadline: tokio::time::Instant::now(),
     }
 }
 
@@ -66,6 +68,7 @@ fn entry(id: &str, author: &str, digest: &str) -> JournalEntry {
         at: 60,
         game_master_id: None,
         trace: None,
+        command: None,
     }
 }
 

@@ -29,7 +29,7 @@ impl Authority {
         let session = self.cache.session(id, self.clock.now_ms());
         let head = self
             .in_turn(&session, deadline, async |live| {
-                self.catch_up(&session, live).await?;
+                self.catch_up(&session, live, deadline).await?;
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 Ok(live.head.clone())
             })
@@ -42,12 +42,13 @@ impl Authority {
                 ErrorBody::permission("NOT_GAME_MASTER", "only the game master may see what an update replaced").path("withPrevious")
             );
         }
-        let oldest = self.store.oldest_entry(id).await.map_err(Fault::Store)?;
+        let oldest = self.retried("read history", deadline, || Box::pin(self.store.oldest_entry(id))).await.map_err(Fault::Store)?;
         let mut entries = Vec::new();
         let (mut after, mut bytes) = (request.since, 0);
         let most = request.limit.min(MOST_ENTRIES) as usize;
         'answer: while after < head.version && entries.len() < most {
-            let page = self.store.entries_after(id, after, PAGE).await.map_err(Fault::Store)?;
+            let page = self.retried("read history", deadline, || Box::pin(self.store.entries_after(id, after, PAGE))).await;
+            let page = page.map_err(Fault::Store)?;
             let last = page.len() < PAGE as usize;
             for entry in page {
                 // What came after the head was read belongs to the next answer.

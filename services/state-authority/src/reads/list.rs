@@ -17,14 +17,18 @@ impl Authority {
         let user = (!caller.admin && !caller.system).then_some(&caller.user);
         let filter = SessionFilter { user, campaign: asked.campaign_id.as_ref(), status: asked.status, after };
         // One more tells whether there is another page.
-        let mut documents = self.store.sessions_page(&filter, limit + 1).await.map_err(Fault::Store)?;
+        let mut documents = self
+            .retried("list sessions", caller.deadline, || Box::pin(self.store.sessions_page(&filter, limit + 1)))
+            .await
+            .map_err(Fault::Store)?;
         let more = documents.len() > limit as usize;
         documents.truncate(limit as usize);
         let next = documents.last().filter(|_| more).map(|last| format!("{}.{}", last.created_at, last.id));
         let mut names = HashMap::new();
         for document in &documents {
             if !names.contains_key(&document.campaign_id) {
-                let campaign = self.store.campaign(&document.campaign_id).await.map_err(Fault::Store)?;
+                let read = self.retried("read a campaign", caller.deadline, || Box::pin(self.store.campaign(&document.campaign_id)));
+                let campaign = read.await.map_err(Fault::Store)?;
                 names.insert(document.campaign_id.clone(), campaign.map(|campaign| campaign.name));
             }
         }

@@ -3,6 +3,7 @@
 use game_state::{CanonicalState, GameState, Limits, Operations, StateHash, Version, inverse, previous_from_json};
 use protocol::{ErrorBody, SessionId, update::EntryKind};
 use store::{EntryKey, JournalEntry};
+use tokio::time::Instant;
 
 use crate::{context::Authority, decide::Head, load::Fault};
 
@@ -17,26 +18,28 @@ impl Authority {
         head: &Head,
         state: &CanonicalState,
         to: Version,
+        deadline: Instant,
     ) -> Result<(Head, CanonicalState), ErrorBody> {
         let mut state = copy(state)?;
-        self.check_reach(id, head, to).await?;
-        let expected = self.walk_back(id, head.version, to, |inverse| go_back(&mut state, &inverse)).await?;
+        self.check_reach(id, head, to, deadline).await?;
+        let expected = self.walk_back(id, head.version, to, deadline, |inverse| go_back(&mut state, &inverse)).await?;
         let hash = state.hash();
         if expected.is_some_and(|expected| expected != hash) {
             tracing::error!(session = %id, version = %to, "going back through the journal does not lead to the hash that was there");
             return Err(broken(to));
         }
-        let entry = self.store.entries_by_key(&[EntryKey { session: id.clone(), version: to }]).await.map_err(Fault::Store)?;
+        let key = [EntryKey { session: id.clone(), version: to }];
+        let entry = self.retried("read an entry", deadline, || Box::pin(self.store.entries_by_key(&key))).await.map_err(Fault::Store)?;
         let at = entry.first().map_or(head.at, |entry| entry.at);
         Ok((Head { version: to, hash, at, ..head.clone() }, state.canonical()))
     }
 
     /// Whether a version is of the head's epoch: history does not reach beyond where that began.
-    pub(crate) async fn check_reach(&self, id: &SessionId, head: &Head, to: Version) -> Result<(), ErrorBody> {
+    pub(crate) async fn check_reach(&self, id: &SessionId, head: &Head, to: Version, deadline: Instant) -> Result<(), ErrorBody> {
         if to > head.version {
             return Err(ErrorBody::version_conflict(head.version, Some(head.hash)));
         }
-        let document = self.store.head(id).await.map_err(Fault::Store)?;
+        let document = self.retried("read a head", deadline, || Box::pin(self.store.head(id))).await.map_err(Fault::Store)?;
         match document {
             Some(document) if document.epoch == head.epoch && to < document.epoch_version => Err(gone(document.epoch_version, to)),
             _ => Ok(()),
@@ -49,11 +52,13 @@ impl Authority {
         id: &SessionId,
         from: Version,
         to: Version,
+        deadline: Instant,
         mut take: impl FnMut(Operations) -> Result<(), ErrorBody>,
     ) -> Result<Option<StateHash>, ErrorBody> {
         let (mut at, mut above): (Version, Option<JournalEntry>) = (from, None);
         while at > to {
-            let page = self.store.entries_down(id, at, to, PAGE).await.map_err(Fault::Store)?;
+            let page = self.retried("read the journal", deadline, || Box::pin(self.store.entries_down(id, at, to, PAGE))).await;
+            let page = page.map_err(Fault::Store)?;
             if page.is_empty() {
                 return Err(gone(at, to));
             }

@@ -37,7 +37,7 @@ impl Authority {
         let (head, state) = self
             .in_turn(&session, deadline, async |live| {
                 if guards::holds(guards::FRESH_READ) {
-                    self.catch_up(&session, live).await?;
+                    self.catch_up(&session, live, deadline).await?;
                 }
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 Ok((live.head.clone(), live.state.canonical()))
@@ -47,7 +47,7 @@ impl Authority {
             self.readable(caller, id, Some(&head.game_master)).await?;
         }
         let (head, state) = match request.at {
-            Some(version) if version != head.version => self.past(id, &head, &state, version).await?,
+            Some(version) if version != head.version => self.past(id, &head, &state, version, deadline).await?,
             _ => (head, state),
         };
         let headers = Headers::new()

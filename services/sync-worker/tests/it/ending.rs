@@ -78,6 +78,7 @@ async fn a_session_whose_mark_was_lost_is_found_in_mongodb() {
         at: head.last_state_update + 1,
         game_master_id: None,
         trace: None,
+        command: None,
     };
     assert_eq!(stage.store.append(&[entry.encode()], DEADLINE).await.unwrap(), [EntryResult::Inserted]);
     let canonical = state.canonical();
