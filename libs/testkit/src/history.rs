@@ -8,8 +8,12 @@ use std::{
 use serde_json::Value;
 
 mod evidence;
+mod reader;
+mod stream;
 
-pub use evidence::{Backing, Bound, Document, Evidence, Published, Read};
+pub use evidence::{Backing, Bound, Document, Evidence, Read, peak_memory};
+pub use reader::{Reader, primary};
+pub use stream::{Published, seat_at_stream};
 
 use crate::{
     game_master::{Outcome, Sent},

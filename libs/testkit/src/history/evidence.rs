@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
+use anyhow::Context;
 use serde_json::Value;
 
-use super::{Check, Promise};
+use super::{Check, Promise, Published};
 use crate::{
     client::ANSWER_DEADLINE,
     mongo,
-    nats::wire::{Connection, Message},
     replica::{self, apply, canonical, version_of},
 };
 
@@ -22,29 +22,6 @@ pub struct Evidence {
     pub documents: Vec<Document>,
     pub backing: Option<Backing>,
     pub bounds: Vec<Bound>,
-}
-
-/// What the stream holds of the session.
-#[derive(Debug, Clone, Default)]
-pub struct Published {
-    pub messages: Vec<(u64, String)>,
-    /// Whether it must have every version; a stream that was lost is made anew without its past.
-    pub whole: bool,
-}
-
-impl Published {
-    pub async fn read(connection: &mut Connection, session: &str, whole: bool) -> anyhow::Result<Self> {
-        let stored = connection.stored("SESSION_UPDATES", &format!("session.{session}.updated")).await?;
-        Ok(Self::of(&stored, whole))
-    }
-
-    pub fn of(stored: &[Message], whole: bool) -> Self {
-        let text = |message: &Message, name: &str| message.header(name).unwrap_or_default().to_owned();
-        let messages = stored
-            .iter()
-            .map(|message| (text(message, "Stateward-Version").parse().unwrap_or_default(), text(message, "Stateward-Update")));
-        Self { messages: messages.collect(), whole }
-    }
 }
 
 /// A state asked for when the version `acked` was known to be accepted.
@@ -101,6 +78,14 @@ pub struct Bound {
     pub what: String,
     pub seen: f64,
     pub limit: f64,
+}
+
+/// The most bytes that a process has had resident, as the kernel remembers it.
+pub fn peak_memory(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kilobytes: u64 = line.split_whitespace().next().context("an empty VmHWM")?.parse()?;
+    Ok(kilobytes << 10)
 }
 
 impl Check<'_> {

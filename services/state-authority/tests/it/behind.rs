@@ -1,30 +1,37 @@
 //! An instance whose cache is behind serves nobody with what is past.
 
+use std::time::Duration;
+
 use serde_json::json;
 use testkit::eventually;
 
-use crate::support::{PATIENCE, World, gm, kind, user};
+use crate::{
+    support::{Instance, PATIENCE, World, gm, kind, user},
+    witness::{Stream, Witness},
+};
 
 /// Instance `one` has cached version 1; `two` went on to version 3 and is gone.
-async fn behind() -> (World, crate::support::Instance) {
+async fn behind() -> (World, Instance, Witness) {
     let world = World::new().await;
     let (one, two) = (world.authority().await, world.authority().await);
     world.play().await;
-    world.update_at(&one, "u1", 0, 1).await.unwrap();
-    world.update_at(&two, "u2", 1, 2).await.unwrap();
-    world.update_at(&two, "u3", 2, 3).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit_at(&world, &one, "u1", 0, 1).await.unwrap();
+    witness.hit_at(&world, &two, "u2", 1, 2).await.unwrap();
+    witness.hit_at(&world, &two, "u3", 2, 3).await.unwrap();
     two.lifecycle.shutdown(PATIENCE).await.unwrap();
     let before = one.authority.metrics.caught_up.get();
     assert_eq!(before, 0, "it has not heard of the others' versions");
-    (world, one)
+    (world, one, witness)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_joiner_gets_the_state_of_the_journals_end_from_an_instance_whose_cache_is_behind() {
-    let (world, one) = behind().await;
+    let (world, one, witness) = behind().await;
     let state = world.full_state(json!({})).await.unwrap();
     assert_eq!((&state["gameStateVersion"], &state["gameState"]["characters"][0]["pluginData"]["hitPoints"]), (&json!("3"), &json!(3)));
     assert_eq!(one.authority.metrics.caught_up.get(), 2, "its cache was behind");
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +39,8 @@ async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cach
     let world = World::new().await;
     let one = world.authority_with(|config| config.requests.in_work = 1).await;
     world.play().await;
-    world.update_at(&one, "u1", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit_at(&world, &one, "u1", 0, 1).await.unwrap();
     let two = world.authority().await;
     // Busy, it leaves the hand-over to the other, which is gone afterwards.
     let place = one.authority.in_work.clone().acquire_owned().await.unwrap();
@@ -43,10 +51,13 @@ async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cach
     assert_eq!(world.journal().await.last().unwrap()["by"], json!(two.authority.instance));
     assert_eq!(one.authority.metrics.caught_up.get(), 0, "it has not heard of the hand-over");
     let operations = || json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": 5}]);
-    let former = world.update(&gm(), "former", 1, operations()).await.unwrap_err();
+    let former = world.update(&gm(), "former", 1, operations()).await;
+    witness.note("former", 1, &former, Duration::ZERO);
+    let former = former.unwrap_err();
     assert_eq!(kind(&former), ("PERMISSION_DENIED", "NOT_GAME_MASTER"));
-    let served = world.update(&user("player"), "u3", 2, operations()).await.unwrap();
-    assert_eq!(served.new_version.get(), 3);
+    let served = world.update(&user("player"), "u3", 2, operations()).await;
+    witness.note("u3", 2, &served, Duration::ZERO);
+    assert_eq!(served.unwrap().new_version.get(), 3);
     assert_eq!(one.authority.metrics.caught_up.get(), 1, "its cache was behind");
-    world.assert_chain(3).await;
+    witness.judge(&world, 3, Stream::Whole).await;
 }

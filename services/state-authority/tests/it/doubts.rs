@@ -3,65 +3,16 @@
 
 use std::time::Duration;
 
-use protocol::{ErrorBody, Outcome as Said, update::UpdateAccepted};
-use serde_json::{Value, json};
-use testkit::{
-    History, Mongo, NatsServer, Proxy, eventually,
-    game_master::{Outcome, Sent},
-    history::{Backing, Document, Evidence, Published},
-    mongo::{set::ReplicaSet, wire::Connection},
-    platform::Stored,
-    proxy::Link,
+use protocol::Outcome as Said;
+use serde_json::json;
+use testkit::{Mongo, NatsServer, Proxy, eventually, mongo::set::ReplicaSet, proxy::Link};
+
+use crate::{
+    support::{Instance, PATIENCE, World},
+    witness::{Stream, Witness},
 };
 
-use crate::support::{Instance, PATIENCE, World};
-
 const LOST: Link = Link { swallowed: true, latency: Duration::ZERO, throttle: None, stalled: false };
-
-/// What is told of each update, for the judge.
-#[derive(Default)]
-struct Told(Vec<Sent>);
-
-impl Told {
-    /// An update of hit points, and what the answer says. A later delivery of one id stands for all of them.
-    fn note(&mut self, id: &str, base: u64, answer: &Result<UpdateAccepted, ErrorBody>) {
-        let outcome = match answer {
-            Ok(accepted) => Outcome::Accepted { version: accepted.new_version.get(), hash: accepted.new_hash.map(|hash| hash.to_string()) },
-            Err(refusal) if refusal.outcome == Some(Said::Unknown) => Outcome::Unknown,
-            Err(refusal) => Outcome::Refused(serde_json::to_value(refusal).unwrap()),
-        };
-        self.0.retain(|sent| sent.id != id);
-        self.0.push(Sent { id: id.to_owned(), base, operations: Value::Null, outcome, tries: 1, took: Duration::ZERO });
-    }
-
-    /// Waits until document and stream have all `versions`, then judges.
-    async fn judge(self, world: &World, nats: &NatsServer, port: u16, initial: Value, versions: u64) {
-        let stored = eventually("the document to be up to date", PATIENCE, async || {
-            let mut mongo = Connection::open(port).await.ok()?;
-            let stored = Stored::read(&mut mongo, &world.database, world.session.as_str()).await.ok()?;
-            (stored.document["gameStateVersion"] == json!(versions.to_string())).then_some(stored)
-        })
-        .await
-        .unwrap();
-        let stream = world.bus.subjects().resource(protocol::subject::STREAM_UPDATES);
-        let subject = world.bus.subjects().session_updated(&world.session);
-        let published = eventually("the stream to have every version", PATIENCE, async || {
-            let messages = nats.connect().await.ok()?.stored(&stream, &subject).await.ok()?;
-            let published = Published::of(&messages, true);
-            published.messages.iter().any(|(version, _)| *version == versions).then_some(published)
-        })
-        .await
-        .unwrap();
-        let documents = vec![Document::of(&stored.document).unwrap()];
-        let backing = Some(Backing::read(&mut Connection::open(port).await.unwrap(), &world.database).await.unwrap());
-        let evidence = Evidence { published: Some(published), documents, backing, ..Evidence::default() };
-        History { first_state: initial, game_master: "gm".to_owned(), sent: self.0, seats: Vec::new(), stored, evidence }.assert_holds();
-    }
-}
-
-async fn initial(world: &World) -> Value {
-    world.full_state(json!({})).await.unwrap()["gameState"].clone()
-}
 
 fn settled(instance: &Instance, reason: &'static str) -> u64 {
     instance.authority.metrics.settled.get_or_create(&state_authority::metrics::Reason { reason }).get()
@@ -75,18 +26,18 @@ async fn a_commit_whose_acknowledgement_is_lost_is_found_by_its_key() {
     world.mongo_uri = mongo.uri_through(proxy.port());
     let authority = world.authority().await;
     world.play().await;
-    let (initial, mut told) = (initial(&world).await, Told::default());
-    told.note("u1", 0, &world.hit("u1", 0, 1).await);
+    let mut witness = Witness::of(&world).await;
+    let _ = witness.hit(&world, "u1", 0, 1).await;
     proxy.set_to_client(LOST);
     let (answer, ()) = tokio::join!(world.hit("u2", 1, 2), async {
         eventually("the insert to land", PATIENCE, async || (world.journal().await.len() == 2).then_some(())).await.unwrap();
         proxy.heal();
     });
     assert_eq!(answer.as_ref().unwrap().new_version.get(), 2);
-    told.note("u2", 1, &answer);
+    witness.note("u2", 1, &answer, Duration::ZERO);
     assert!(settled(&authority, "unknown") >= 1, "the acknowledgement was lost");
-    told.note("u3", 2, &world.hit("u3", 2, 3).await);
-    told.judge(&world, nats, world.mongo_port, initial, 3).await;
+    let _ = witness.hit(&world, "u3", 2, 3).await;
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,8 +47,8 @@ async fn an_answer_that_is_lost_on_its_way_to_the_gateway_is_repeated_to_the_re_
     let world = World::on(nats, mongo).await;
     let _authority = world.authority_with(|config| config.nats.servers = vec![format!("nats://{}", proxy.address())]).await;
     world.play().await;
-    let (initial, mut told) = (initial(&world).await, Told::default());
-    told.note("u1", 0, &world.hit("u1", 0, 1).await);
+    let mut witness = Witness::of(&world).await;
+    let _ = witness.hit(&world, "u1", 0, 1).await;
     // It hears and is not heard.
     proxy.set_to_server(LOST);
     let mut headers = bus::Headers::new();
@@ -116,9 +67,9 @@ async fn an_answer_that_is_lost_on_its_way_to_the_gateway_is_repeated_to_the_re_
     eventually("an answer", PATIENCE, async || ask().await.ok()).await.unwrap();
     let again = world.hit("u2", 1, 2).await;
     assert_eq!(json!(again.as_ref().unwrap().timestamp), world.journal().await[1]["at"], "the first result");
-    told.note("u2", 1, &again);
-    told.note("u3", 2, &world.hit("u3", 2, 3).await);
-    told.judge(&world, nats, world.mongo_port, initial, 3).await;
+    witness.note("u2", 1, &again, Duration::ZERO);
+    let _ = witness.hit(&world, "u3", 2, 3).await;
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 /// The server carries a commit out and closes the connection instead of answering.
@@ -128,19 +79,19 @@ async fn an_entry_written_with_its_document_whose_answer_is_lost_is_settled() {
     let world = World::on(nats, &mongo).await;
     let _authority = world.authority_with(|config| config.snapshot.updates = 1).await;
     world.play().await;
-    let (initial, mut told) = (initial(&world).await, Told::default());
-    told.note("u1", 0, &world.hit("u1", 0, 1).await);
+    let mut witness = Witness::of(&world).await;
+    let _ = witness.hit(&world, "u1", 0, 1).await;
     world.eventually_stored(1).await;
     mongo.fail_point("onPrimaryTransactionalWrite", json!({"mode": {"times": 1}})).await.unwrap();
     for base in 1..4 {
         let id = format!("u{}", base + 1);
         let answer = world.hit(&id, base, base as i64 + 1).await;
         assert_eq!(answer.as_ref().unwrap().new_version.get(), base + 1);
-        told.note(&id, base, &answer);
+        witness.note(&id, base, &answer, Duration::ZERO);
         world.eventually_stored(base + 1).await;
     }
     assert!(mongo.fail_point_off("onPrimaryTransactionalWrite").await.unwrap() >= 1, "the fault was hit");
-    told.judge(&world, nats, world.mongo_port, initial, 4).await;
+    witness.judge(&world, 4, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,8 +102,9 @@ async fn a_key_that_is_there_and_rolls_back_later_is_taken_for_no_commit() {
     (world.mongo_uri, world.mongo_port) = (set.uri(), set.members[primary].port);
     let authority = world.authority_with(|config| config.commit.deadline_ms = 6_000).await;
     world.play().await;
-    let (initial, mut told) = (initial(&world).await, Told::default());
-    told.note("u1", 0, &world.hit("u1", 0, 1).await);
+    let ports = set.members.iter().map(|member| member.port).collect();
+    let mut witness = Witness::among(&world, ports).await;
+    let _ = witness.hit(&world, "u1", 0, 1).await;
     let others: Vec<_> = (0..3).filter(|index| *index != primary).collect();
     // Killed and not paused: a paused one would find the entry in its socket when it goes on.
     for other in &others {
@@ -162,7 +114,7 @@ async fn a_key_that_is_there_and_rolls_back_later_is_taken_for_no_commit() {
     let doubtful = world.hit("u2", 1, 2).await.unwrap_err();
     assert!(authority.authority.metrics.commit_retries.get() >= 1, "it went in again, onto its own key");
     assert_eq!((doubtful.code.as_str(), doubtful.outcome), ("TRANSACTION_FAILED", Some(Said::Unknown)));
-    told.note("u2", 1, &Err(doubtful));
+    witness.note("u2", 1, &Err(doubtful), Duration::ZERO);
     let mut local = set.members[primary].connect().await.unwrap();
     let key = json!({"filter": {"_id": format!("{}:{:016}", world.session, 2)}, "readConcern": {"level": "local"}, "$readPreference": {"mode": "primaryPreferred"}});
     let found = local.command(&world.database, "find", json!("sessionUpdates"), key).await.unwrap();
@@ -174,16 +126,15 @@ async fn a_key_that_is_there_and_rolls_back_later_is_taken_for_no_commit() {
     let next = set.primary_among(&others).await.unwrap();
     world.mongo_port = set.members[next].port;
     // Another has the version now, whatever the first primary held.
-    let rival = eventually("the other update", PATIENCE * 2, async || world.hit("u2-other", 1, 7).await.ok()).await;
-    told.note("u2-other", 1, &Ok(rival.unwrap()));
+    witness.hit_until_accepted(&world, "u2-other", 1, 7).await;
     set.members[primary].process.start_again().unwrap();
     set.all_follow().await.unwrap();
     eventually("the entry to be rolled back", PATIENCE, async || set.members[primary].has_rolled_back().then_some(())).await.unwrap();
     let lost = world.hit("u2", 1, 2).await;
     assert_eq!(lost.as_ref().unwrap_err().code.as_str(), "VERSION_CONFLICT");
-    told.note("u2", 1, &lost);
-    told.note("u3", 2, &world.hit("u3", 2, 3).await);
-    told.judge(&world, nats, set.members[set.primary().await.unwrap()].port, initial, 3).await;
+    witness.note("u2", 1, &lost, Duration::ZERO);
+    let _ = witness.hit(&world, "u3", 2, 3).await;
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +149,7 @@ async fn an_entry_too_large_for_its_batch_goes_alone_and_holds_nobody_up() {
         })
         .await;
     world.play().await;
-    let (first_state, mut told) = (initial(&world).await, Told::default());
+    let mut witness = Witness::of(&world).await;
     let mut small = Vec::new();
     for _ in 0..8 {
         let other = world.again().await;
@@ -209,7 +160,9 @@ async fn an_entry_too_large_for_its_batch_goes_alone_and_holds_nobody_up() {
         for base in 0..5 {
             let operations = json!([{"path": "pluginData.text", "operation": "set", "value": "x".repeat(LARGE + base as usize)}]);
             let id = format!("large-{base}");
-            told.note(&id, base, &world.update(&crate::support::gm(), &id, base, operations).await);
+            let answer = world.update(&crate::support::gm(), &id, base, operations).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            witness.note(&id, base, &answer, Duration::ZERO);
         }
     };
     let others = futures_util::future::join_all(small.iter().map(async |other| {
@@ -221,6 +174,5 @@ async fn an_entry_too_large_for_its_batch_goes_alone_and_holds_nobody_up() {
     let journal = world.journal().await;
     let entries = journal.iter().filter(|entry| entry["operations"].as_str().is_some_and(|text| text.len() > LARGE)).count();
     assert_eq!(entries, 5, "each was larger than a batch may be");
-    told.0.iter().for_each(|sent| assert!(matches!(sent.outcome, Outcome::Accepted { .. }), "{sent:?}"));
-    told.judge(&world, nats, world.mongo_port, first_state, 5).await;
+    witness.judge(&world, 5, Stream::Whole).await;
 }

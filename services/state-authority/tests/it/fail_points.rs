@@ -5,7 +5,10 @@ use std::{process::Stdio, time::Duration};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::support::{PATIENCE, World, gm};
+use crate::{
+    support::{PATIENCE, World, gm},
+    witness::{Stream, Witness},
+};
 
 /// The service as a process, which dies when an update reaches `point`.
 fn dying(world: &World, point: &str) -> Child {
@@ -23,11 +26,12 @@ fn dying(world: &World, point: &str) -> Child {
         .unwrap()
 }
 
-/// Dies at `point` during the update `u1`; gives the world as it is then.
-async fn killed_at(point: &str) -> World {
+/// Dies at `point` during the update `u1`; gives the world as it is then, and who watched.
+async fn killed_at(point: &str) -> (World, Witness) {
     let world = World::new().await;
     let first = world.authority().await;
     world.play().await;
+    let witness = Witness::of(&world).await;
     first.lifecycle.shutdown(PATIENCE).await.unwrap();
     let mut process = dying(&world, point);
     let mut headers = bus::Headers::new();
@@ -51,39 +55,37 @@ async fn killed_at(point: &str) -> World {
         () = asking => unreachable!("it asks for ever"),
     };
     assert!(!died.success());
-    world
+    (world, witness)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_the_commit_nothing_has_happened_and_the_re_send_is_applied() {
-    let world = killed_at("before-commit").await;
+    let (world, mut witness) = killed_at("before-commit").await;
     world.assert_chain(0).await;
     let _second = world.authority().await;
-    assert_eq!(world.hit("u1", 0, 13).await.unwrap().new_version.get(), 1);
-    world.assert_chain(1).await;
-    world.eventually_streamed(1..=1).await;
+    assert_eq!(witness.hit(&world, "u1", 0, 13).await.unwrap().new_version.get(), 1);
+    witness.judge(&world, 1, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_commit_and_publish_the_update_is_published_by_another_instance_and_applied_once() {
-    let world = killed_at("after-commit-before-publish").await;
+    let (world, mut witness) = killed_at("after-commit-before-publish").await;
     let committed = world.assert_chain(1).await;
     assert!(world.streamed().await.is_empty());
     let second = world.authority_with(|config| config.sweep.gone_after_ms = 1_500).await;
     world.eventually_streamed(1..=1).await;
-    let answer = world.update_at(&second, "u1", 0, 13).await.unwrap();
+    let answer = witness.hit_at(&world, &second, "u1", 0, 13).await.unwrap();
     assert_eq!((json!(answer.new_hash), json!(answer.timestamp)), (committed[0]["hashAfter"].clone(), committed[0]["at"].clone()));
-    world.assert_chain(1).await;
+    witness.judge(&world, 1, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_publish_and_reply_the_update_is_neither_published_nor_applied_again() {
-    let world = killed_at("after-publish-before-reply").await;
+    let (world, mut witness) = killed_at("after-publish-before-reply").await;
     world.assert_chain(1).await;
     world.eventually_streamed(1..=1).await;
     let _second = world.authority().await;
-    assert_eq!(world.hit("u1", 0, 13).await.unwrap().new_version.get(), 1);
-    world.hit("u2", 1, 14).await.unwrap();
-    world.eventually_streamed(1..=2).await;
-    world.assert_chain(2).await;
+    assert_eq!(witness.hit(&world, "u1", 0, 13).await.unwrap().new_version.get(), 1);
+    witness.hit(&world, "u2", 1, 14).await.unwrap();
+    witness.judge(&world, 2, Stream::Whole).await;
 }

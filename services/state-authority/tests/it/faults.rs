@@ -4,26 +4,35 @@ use protocol::Outcome;
 use serde_json::json;
 use testkit::{Mongo, NatsServer, eventually};
 
-use crate::support::{PATIENCE, World, kind};
+use crate::{
+    support::{PATIENCE, World, kind},
+    witness::{Stream, Witness},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_mongod_stopped_an_update_fails_within_the_deadline_and_later_ones_work_again() {
     let mongo = Mongo::start().await.unwrap();
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let _authority = world.authority_with(|config| config.commit.deadline_ms = 2_000).await;
+    let authority = world.authority_with(|config| config.commit.deadline_ms = 2_000).await;
     world.play().await;
-    world.hit("u1", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
     mongo.kill9();
     let asked = Instant::now();
-    let failed = world.hit("u2", 1, 2).await.unwrap_err();
+    let failed = witness.hit(&world, "u2", 1, 2).await.unwrap_err();
     assert_eq!(failed.code.as_str(), "TRANSACTION_FAILED", "{failed:?}");
     assert!(failed.retryable && asked.elapsed() < Duration::from_millis(3_000), "{failed:?} after {:?}", asked.elapsed());
     mongo.restart().await.unwrap();
-    let settled = eventually("the re-send to be settled", PATIENCE, async || world.hit("u2", 1, 2).await.ok()).await.unwrap();
-    assert_eq!(settled.new_version.get(), 2);
-    world.hit("u3", 2, 3).await.unwrap();
-    world.assert_chain(3).await;
-    world.eventually_streamed(1..=3).await;
+    assert_eq!(witness.hit_until_accepted(&world, "u2", 1, 2).await.new_version.get(), 2);
+    witness.hit(&world, "u3", 2, 3).await.unwrap();
+    let metrics = &authority.authority.metrics;
+    witness.bound(
+        "bytes held until published",
+        metrics.unpublished_bytes.get() as f64,
+        authority.authority.config.publish.held_bytes as f64,
+    );
+    witness.bound("bytes cached", metrics.cached_bytes.get() as f64, authority.authority.config.cache.bytes as f64);
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,18 +47,21 @@ async fn an_unknown_outcome_that_lands_late_is_published_and_found_by_the_re_sen
         })
         .await;
     world.play().await;
-    world.hit("u1", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
     mongo.pause().unwrap();
-    let failed = world.hit("u2", 1, 2).await.unwrap_err();
+    let failed = witness.hit(&world, "u2", 1, 2).await.unwrap_err();
     assert_eq!(kind(&failed), ("TRANSACTION_FAILED", "COMMIT_UNKNOWN"));
     assert_eq!(failed.outcome, Some(Outcome::Unknown));
     mongo.resume().unwrap();
     // What the paused server had read from its socket is carried out now; the update is in no one's hands any more.
     eventually("the insert to land", PATIENCE, async || (world.journal().await.len() == 2).then_some(())).await.unwrap();
     world.eventually_streamed(1..=2).await;
-    let settled = eventually("the first result", PATIENCE, async || world.hit("u2", 1, 2).await.ok()).await.unwrap();
-    assert_eq!(settled.new_version.get(), 2);
-    world.assert_chain(2).await;
+    assert_eq!(witness.hit_until_accepted(&world, "u2", 1, 2).await.new_version.get(), 2);
+    let asked: serde_json::Value =
+        world.ask(world.bus.subjects().session_snapshot(&world.session), &crate::support::gm(), &json!({})).await.unwrap();
+    assert_eq!(asked["version"], json!("2"));
+    witness.judge(&world, 2, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,13 +70,14 @@ async fn a_write_concern_error_leaves_the_outcome_in_doubt_and_the_key_settles_i
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
     let authority = world.authority().await;
     world.play().await;
+    let mut witness = Witness::of(&world).await;
     let error = json!({"code": 64, "errmsg": "waiting for replication timed out"});
     let fields = json!({"mode": {"times": 1}, "data": {"failCommands": ["insert"], "writeConcernError": error}});
     mongo.fail_point("failCommand", fields).await.unwrap();
-    assert_eq!(world.hit("u1", 0, 1).await.unwrap().new_version.get(), 1);
+    assert_eq!(witness.hit(&world, "u1", 0, 1).await.unwrap().new_version.get(), 1);
     assert_eq!(settled(&authority, "unknown"), 1, "the fault was hit");
-    world.hit("u2", 1, 1).await.unwrap();
-    world.assert_chain(2).await;
+    witness.hit(&world, "u2", 1, 1).await.unwrap();
+    witness.judge(&world, 2, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,12 +86,13 @@ async fn a_connection_closed_in_the_middle_of_a_commit_is_settled_and_tried_agai
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
     let authority = world.authority().await;
     world.play().await;
+    let mut witness = Witness::of(&world).await;
     let fields = json!({"mode": {"times": 2}, "data": {"failCommands": ["insert"], "closeConnection": true}});
     mongo.fail_point("failCommand", fields).await.unwrap();
-    assert_eq!(world.hit("u1", 0, 1).await.unwrap().new_version.get(), 1);
+    assert_eq!(witness.hit(&world, "u1", 0, 1).await.unwrap().new_version.get(), 1);
     assert_eq!(settled(&authority, "unknown"), 1, "the fault was hit");
     assert!(authority.authority.metrics.commit_retries.get() >= 1);
-    world.assert_chain(1).await;
+    witness.judge(&world, 1, Stream::Whole).await;
 }
 
 /// As a transaction is told that reads a collection which was made a moment ago: on a slow machine that is the first one.
@@ -94,6 +108,9 @@ async fn a_session_is_created_though_its_transactions_are_told_to_come_again() {
     assert_eq!(created.session.status, protocol::SessionStatus::Active);
     let reading = state_authority::metrics::Operation { operation: "read a campaign" };
     assert_eq!(authority.authority.metrics.store_retries.get_or_create(&reading).get(), 2, "the fault was hit");
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
+    witness.judge(&world, 1, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,16 +118,17 @@ async fn a_duplicate_key_of_another_writer_is_settled_as_lost() {
     let world = World::new().await;
     let (one, two) = (world.authority().await, world.authority().await);
     world.play().await;
-    world.update_at(&one, "u1", 0, 1).await.unwrap();
-    world.update_at(&two, "u2", 1, 2).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit_at(&world, &one, "u1", 0, 1).await.unwrap();
+    witness.hit_at(&world, &two, "u2", 1, 2).await.unwrap();
     // Its cache still has version 1 as the head: only the key tells.
-    let lost = world.update_at(&one, "late", 1, 3).await.unwrap_err();
+    let lost = witness.hit_at(&world, &one, "late", 1, 3).await.unwrap_err();
     assert_eq!((lost.code.as_str(), lost.current_version.unwrap().get()), ("VERSION_CONFLICT", 2));
     assert_eq!(settled(&one, "duplicate"), 1);
     let state = world.full_state(json!({})).await.unwrap();
     assert_eq!(state["gameState"]["characters"][0]["pluginData"]["hitPoints"], json!(2));
-    world.update_at(&one, "next", 2, 4).await.unwrap();
-    world.assert_chain(3).await;
+    witness.hit_at(&world, &one, "next", 2, 4).await.unwrap();
+    witness.judge(&world, 3, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +136,8 @@ async fn a_transient_refusal_of_a_second_delivery_says_that_the_outcome_is_unkno
     let world = World::new().await;
     let authority = world.authority_with(|config| config.requests.in_work = 1).await;
     world.play().await;
-    let _place = authority.authority.in_work.clone().acquire_owned().await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    let place = authority.authority.in_work.clone().acquire_owned().await.unwrap();
     let mut headers = bus::Headers::new();
     headers.set_identity(&crate::support::gm());
     headers.set_delivery(1);
@@ -126,6 +145,10 @@ async fn a_transient_refusal_of_a_second_delivery_says_that_the_outcome_is_unkno
     let busy =
         world.ask_with::<serde_json::Value>(world.bus.subjects().session_update(&world.session), headers, &update).await.unwrap_err();
     assert_eq!((kind(&busy), busy.outcome), (("TRANSACTION_FAILED", "BUSY"), Some(Outcome::Unknown)));
+    drop(place);
+    witness.note("u1", 0, &Err(busy), Duration::ZERO);
+    witness.hit(&world, "u2", 0, 1).await.unwrap();
+    witness.judge(&world, 1, Stream::Whole).await;
 }
 
 fn settled(instance: &crate::support::Instance, reason: &'static str) -> u64 {

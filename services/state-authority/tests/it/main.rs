@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; helpers of tests are no tests to clippy")]
 
+mod audit;
 mod behind;
 mod cold;
 mod commands;
@@ -15,8 +16,10 @@ mod integrity;
 mod modes;
 mod reads;
 mod repairs;
+mod retries;
 mod snapshots;
 mod stream;
 mod support;
 mod undoing;
 mod updates;
+mod witness;

@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use game_state::Version;
 use serde_json::json;
 use store::JournalEntry;
 use testkit::{Mongo, NatsServer, eventually};
 
-use crate::support::{PATIENCE, World};
+use crate::{
+    support::{PATIENCE, World},
+    witness::{Stream, Witness},
+};
 
 /// An entry as an instance leaves it that dies between commit and publish.
 async fn left_by_a_dead_instance(world: &World) -> JournalEntry {
@@ -38,11 +43,11 @@ async fn what_an_instance_committed_and_did_not_live_to_publish_goes_out() {
         })
         .await;
     world.play().await;
-    world.hit("u1", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
     world.eventually_streamed(1..=1).await;
     left_by_a_dead_instance(&world).await;
-    world.eventually_streamed(1..=2).await;
-    world.eventually_stored(2).await;
+    witness.judge(&world, 2, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,13 +55,15 @@ async fn an_instance_that_falls_silent_is_taken_over_from_within_seconds() {
     let world = World::new().await;
     let _authority = world.authority_with(|config| config.sweep.interval_ms = 600_000).await;
     world.play().await;
-    world.hit("u1", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
     let kv = world.bus.kv(protocol::subject::BUCKET_INSTANCES);
     kv.put("dead-instance", json!({"instance": "dead-instance", "at": 0}).to_string()).await.unwrap();
     left_by_a_dead_instance(&world).await;
     let silent_since = std::time::Instant::now();
     world.eventually_streamed(1..=2).await;
     assert!(silent_since.elapsed().as_secs() < 7, "{:?}", silent_since.elapsed());
+    witness.judge(&world, 2, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,26 +74,29 @@ async fn while_nats_is_away_commits_go_on_and_the_publisher_goes_on_from_the_jou
     // Fewer are held in memory than are committed meanwhile.
     let authority = world.authority_with(|config| config.publish.held_per_session = 4).await;
     world.play().await;
-    world.hit("u0", 0, 0).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u0", 0, 0).await.unwrap();
     world.eventually_streamed(1..=1).await;
     nats.pause().unwrap();
     for base in 1..30 {
-        let caller = state_authority::request::Caller::from_headers(&{
-            let mut headers = bus::Headers::new();
-            headers.set_identity(&crate::support::gm());
-            headers
-        });
+        let mut headers = bus::Headers::new();
+        headers.set_identity(&crate::support::gm());
+        let caller = state_authority::request::Caller::from_headers(&headers, authority.authority.request_deadline()).unwrap();
         let update = json!({
             "id": format!("u{base}"), "sessionId": world.session, "version": base.to_string(), "timestamp": 1, "source": "gm",
             "operations": [{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": base}],
         });
-        let deadline = authority.authority.request_deadline();
-        authority.authority.update(&caller.unwrap(), None, update.to_string().as_bytes(), deadline).await.unwrap();
+        let answer = authority.authority.update(&caller, None, update.to_string().as_bytes()).await;
+        answer.as_ref().unwrap();
+        witness.note(&format!("u{base}"), base, &answer, Duration::ZERO);
     }
+    let (held, most) = (authority.authority.held.get(), authority.authority.config.publish.held_bytes);
+    witness.bound("bytes held while NATS was away", held as f64, most as f64);
     nats.resume().unwrap();
     world.eventually_streamed(1..=30).await;
     assert!(authority.authority.metrics.publish_from_journal.get() > 0, "the bound on held entries was hit");
     eventually("nothing to be held any more", PATIENCE, async || (authority.authority.held.get() == 0).then_some(())).await.unwrap();
+    witness.judge(&world, 30, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,12 +106,13 @@ async fn a_stream_that_has_vanished_is_made_anew_and_what_follows_is_on_it() {
     let world = World::on(&nats, mongo).await;
     let _authority = world.authority().await;
     world.play().await;
-    world.hit("u0", 0, 0).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 0).await.unwrap();
     world.eventually_streamed(1..=1).await;
     let name = world.bus.subjects().resource(protocol::subject::STREAM_UPDATES);
     world.bus.request(format!("$JS.API.STREAM.DELETE.{name}"), bus::Headers::new(), bytes::Bytes::new(), PATIENCE).await.unwrap();
     for version in 2..=3 {
-        world.hit(&format!("u{version}"), version - 1, 1).await.unwrap();
+        witness.hit(&world, &format!("u{version}"), version - 1, 1).await.unwrap();
         // Each by itself: nothing that is committed later brings it along.
         eventually("the new stream to have what was committed since", PATIENCE, async || {
             (world.streamed().await.last() == Some(&version)).then_some(())
@@ -109,4 +120,6 @@ async fn a_stream_that_has_vanished_is_made_anew_and_what_follows_is_on_it() {
         .await
         .unwrap();
     }
+    assert_eq!(world.streamed().await, [2, 3], "the first stream was lost");
+    witness.judge(&world, 3, Stream::Lost).await;
 }

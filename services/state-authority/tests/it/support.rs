@@ -78,6 +78,8 @@ impl World {
             mongo: StoreConfig { uri: self.mongo_uri.clone(), database: self.database.clone(), ..StoreConfig::default() },
             ..Config::default()
         };
+        // A judge waits for the document of the last version.
+        config.snapshot.interval_ms = 1_000;
         change(&mut config);
         let lifecycle = Lifecycle::new();
         let instance = format!("authority-{}", random_id());

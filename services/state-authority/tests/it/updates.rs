@@ -33,6 +33,29 @@ async fn a_session_over_its_rate_is_told_when_to_come_again_and_its_size_is_warn
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_has_too_much_hashed_is_told_when_to_come_again() {
+    let world = World::new().await;
+    let authority = world.authority_with(|config| config.rates.hashed_bytes_per_second = 400).await;
+    world.play().await;
+    let mut base = 0;
+    let refused = loop {
+        match world.hit(&format!("u{base}"), base, base as i64).await {
+            Ok(_) => base += 1,
+            Err(refused) => break refused,
+        }
+        assert!(base < 20, "none of them was refused");
+    };
+    assert_eq!(kind(&refused), ("TRANSACTION_FAILED", "TOO_MANY_BYTES_HASHED"));
+    assert_eq!((refused.details.limit, refused.retryable, refused.outcome), (Some(400), true, Some(Outcome::NotApplied)));
+    assert!(refused.details.actual > refused.details.limit, "{refused:?}");
+    let hit = state_authority::metrics::LimitHit { limit: "TOO_MANY_BYTES_HASHED".to_owned() };
+    assert_eq!(authority.authority.metrics.limits_hit.get_or_create(&hit).get(), 1);
+    tokio::time::sleep(std::time::Duration::from_millis(refused.retry_after_ms.unwrap())).await;
+    world.hit(&format!("u{base}"), base, 1).await.unwrap();
+    world.assert_chain(base as usize + 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_is_committed_answered_and_published() {
     let world = World::new().await;
     let _authority = world.authority().await;

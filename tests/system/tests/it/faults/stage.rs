@@ -1,16 +1,13 @@
 //! A session in play while something breaks: a game master who never stops, players, and a reader of MongoDB.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 use testkit::{
     GameMaster, History, Platform, PlatformOptions, Player, Transport, eventually,
     game_master::{Outcome, Sent},
-    history::{Backing, Document, Evidence, Published, Read, Seat},
+    history::{self, Backing, Evidence, Published, Read, Reader, Seat},
     mongo, nats,
     platform::Stored,
 };
@@ -115,7 +112,7 @@ impl Stage {
             published.messages.iter().any(|(at, _)| *at == version).then_some(published)
         })
         .await?;
-        let documents = reader.stop();
+        let documents = reader.seen();
         anyhow::ensure!(!documents.is_empty(), "nobody read the document meanwhile");
         let backing = Backing::read(&mut servers.mongo().await?, &platform.database).await?;
         let evidence = Evidence { published: Some(published), reads, documents, backing: Some(backing), bounds: Vec::new() };
@@ -139,14 +136,7 @@ impl Ended {
 
 impl Servers {
     pub async fn mongo(&self) -> anyhow::Result<mongo::wire::Connection> {
-        for port in &self.mongods {
-            let Ok(mut connection) = mongo::wire::Connection::open(*port).await else { continue };
-            let hello = timeout(Duration::from_secs(1), connection.command("admin", "hello", json!(1), json!({}))).await;
-            if hello.is_ok_and(|hello| hello.is_ok_and(|hello| hello["isWritablePrimary"] == true)) {
-                return Ok(connection);
-            }
-        }
-        None.context("no mongod is primary")
+        history::primary(&self.mongods).await
     }
 
     pub async fn nats(&self) -> anyhow::Result<nats::wire::Connection> {
@@ -231,50 +221,4 @@ async fn play(
         tokio::time::sleep_until(begun + pause).await;
     }
     Ok((gm, reads))
-}
-
-/// Somebody who looks at the session's document in MongoDB all the time.
-struct Reader {
-    seen: Arc<Mutex<Vec<Document>>>,
-    task: JoinHandle<()>,
-}
-
-impl Reader {
-    fn start(mongods: Vec<u16>, database: String, session: String) -> Self {
-        let seen = Arc::<Mutex<Vec<Document>>>::default();
-        let servers = Servers { mongods, nats: Vec::new() };
-        #[expect(clippy::disallowed_methods, reason = "ends with the test")]
-        let task = tokio::spawn({
-            let seen = Arc::clone(&seen);
-            async move {
-                loop {
-                    let look = async {
-                        let mut connection = servers.mongo().await?;
-                        loop {
-                            let found = connection.find_one(&database, "gameSessions", json!({"_id": session})).await?;
-                            let found = Document::of(&found.context("the session has a document")?)?;
-                            note(&seen, found);
-                            sleep(Duration::from_millis(20)).await;
-                        }
-                    };
-                    // A server that is gone is looked for again.
-                    let _: anyhow::Result<()> = look.await;
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        });
-        Self { seen, task }
-    }
-
-    fn stop(self) -> Vec<Document> {
-        self.task.abort();
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-fn note(seen: &Mutex<Vec<Document>>, found: Document) {
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if seen.last() != Some(&found) {
-        seen.push(found);
-    }
 }

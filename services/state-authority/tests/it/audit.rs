@@ -1,0 +1,50 @@
+//! Who did what, when and why: in the entry that a command became, and in the session's document.
+
+use serde_json::{Value, json};
+use testkit::{Mongo, NatsServer};
+
+use crate::support::{World, admin, gm};
+
+/// Author, action and reason of the journal's last entry.
+async fn last_entry(world: &World) -> (Value, Value, Value) {
+    let entry = world.journal().await.pop().unwrap();
+    (entry["author"].clone(), entry["action"].clone(), entry["reason"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_was_and_why_is_committed_with_its_entry_whatever_becomes_of_the_document() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 1_500).await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    assert_eq!(last_entry(&world).await, (json!("gm"), Value::Null, Value::Null), "an update is no command");
+    world.command(&gm(), json!({"command": "undo", "version": "0", "reason": "a slip"})).await.unwrap();
+    assert_eq!(last_entry(&world).await, (json!("gm"), json!("undo"), json!("a slip")));
+    let refused = json!({"failCommands": ["update"], "errorCode": 50, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": "alwaysOn", "data": refused})).await.unwrap();
+    world.command(&gm(), json!({"command": "pause", "reason": "tea"})).await.unwrap();
+    assert!(mongo.fail_point_off("failCommand").await.unwrap() >= 1, "the fault was hit");
+    assert_eq!(last_entry(&world).await, (json!("gm"), json!("pause"), json!("tea")));
+    assert_ne!(world.audited().await.last().unwrap().1, "pause", "the document could not be written");
+    world.command(&admin(), json!({"command": "rehash", "reason": "to be sure"})).await.unwrap();
+    let rehash = ("admin".to_owned(), "rehash".to_owned(), json!("to be sure"));
+    assert_eq!(last_entry(&world).await, (json!("admin"), json!("rehash"), json!("to be sure")));
+    assert_eq!(world.audited().await.into_iter().filter(|note| *note == rehash).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looked_into_a_session_and_who_changed_its_participants_is_audited() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    let state = world.document().await["gameState"].clone();
+    for _ in 0..3 {
+        world.reported(&gm(), json!({"command": "verify"})).await.unwrap();
+        world.reported(&crate::support::user("player"), json!({"command": "diff", "state": state})).await.unwrap();
+    }
+    world.command(&gm(), json!({"command": "add-participants", "participants": ["late"]})).await.unwrap();
+    world.command(&gm(), json!({"command": "remove-participants", "participants": ["late"]})).await.unwrap();
+    let noted: Vec<_> = world.audited().await.into_iter().map(|(by, action, _)| format!("{by} {action}")).collect();
+    assert_eq!(noted, ["gm create", "gm verify", "player diff", "gm add-participants", "gm remove-participants"]);
+}
