@@ -28,6 +28,9 @@ beforeEach(async () => {
       answer({ success: true, data });
       socket.emit("heard", { data });
     });
+    socket.on("traced", (...sent: [...unknown[], (answer: object) => void]) => {
+      (sent.pop() as (answer: object) => void)({ success: true, sent });
+    });
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
 });
@@ -57,6 +60,13 @@ describe("the Socket.IO transport", () => {
     await eventually(() => {
       expect(heard).toHaveBeenCalledExactlyOnceWith({ name: "heard", data: { data: { a: 1 } } });
     });
+  });
+
+  it("sends the trace beside the payload, and nothing there without one", async () => {
+    await open();
+    const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    expect(await connection.request("traced", { a: 1 }, trace)).toEqual({ success: true, sent: [{ a: 1 }, { trace }] });
+    expect(await connection.request("traced", { a: 1 })).toEqual({ success: true, sent: [{ a: 1 }] });
   });
 
   it("comes back by itself with a fresh token when the transport is lost", async () => {

@@ -22,6 +22,7 @@ mod engine_io;
 mod frame;
 mod handler;
 mod heartbeat;
+mod linger;
 mod origin;
 mod plain;
 mod polling;

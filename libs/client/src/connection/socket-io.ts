@@ -23,6 +23,7 @@ interface Frame {
   readonly event: string;
   readonly id?: number;
   readonly data: unknown;
+  readonly trace?: string;
 }
 
 /** The gateway asked to stay away: a disconnect packet is all that Socket.IO tells of the reason. */
@@ -50,11 +51,13 @@ class SocketIoChannel implements Channel {
   }
 
   send(text: string): void {
-    const { event, id, data } = JSON.parse(text) as Frame;
+    const { event, id, data, trace } = JSON.parse(text) as Frame;
+    // What stands beside the payload in a frame is the event's second argument here.
+    const sent = trace === undefined ? [data] : [data, { trace }];
     if (this.socket === undefined) this.connect(id, (data as { token: string }).token);
-    else if (id === undefined) this.socket.emit(event, data);
+    else if (id === undefined) this.socket.emit(event, ...sent);
     else {
-      this.socket.emit(event, data, (answer: unknown) => {
+      this.socket.emit(event, ...sent, (answer: unknown) => {
         this.receive({ event: "ack", id, data: answer });
       });
     }

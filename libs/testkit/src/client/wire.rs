@@ -70,7 +70,9 @@ impl Wire {
             }
             Transport::SocketIo => {
                 let id = id.map(|id| id.to_string()).unwrap_or_default();
-                format!("42{id}{}", json!([event, data]))
+                let mut arguments = vec![json!(event), data.clone()];
+                arguments.extend(trace.map(|trace| json!({"trace": trace})));
+                format!("42{id}{}", Value::Array(arguments))
             }
         };
         self.socket.send_text(&text).await

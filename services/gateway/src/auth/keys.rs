@@ -161,7 +161,9 @@ impl Keys {
         };
         match read {
             Ok(keys) => *self.held.write().unwrap_or_else(PoisonError::into_inner) = keys.into(),
-            Err(problem) => tracing::warn!(problem, "the issuer's keys cannot be read: those that were read last go on"),
+            Err(problem) => {
+                tracing::warn!(url = published.url, problem, "the issuer's keys cannot be read: those that were read last go on")
+            }
         }
     }
 

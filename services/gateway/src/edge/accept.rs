@@ -4,7 +4,10 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +22,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{CloseCode, EdgeConfig, Handler, polling, server::Server, session::Caller, upgrade::Upgrade, websocket};
+use super::{
+    CloseCode, EdgeConfig, Handler,
+    linger::{self, Watched},
+    polling,
+    server::Server,
+    session::Caller,
+    upgrade::Upgrade,
+    websocket,
+};
 
 /// A client that sends its token as a subprotocol offers this one too: a browser insists on an answer, and the token must not be it.
 const SUBPROTOCOL: &str = "stateward";
@@ -78,9 +89,10 @@ async fn serve<H: Handler>(server: Arc<Server<H>>, router: axum::Router, stream:
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let upgrade = Arc::new(Mutex::new(None));
-    let service = service_fn(|request| {
+    let (upgrade, unread) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+    let service = service_fn(|request: Request<Incoming>| {
         let (server, router, upgrade) = (server.clone(), router.clone(), upgrade.clone());
+        let request = request.map(|body| Watched::new(body, unread.clone()));
         Box::pin(async move { route(&server, router, request, peer, &upgrade).await })
     });
     let config = &server.config;
@@ -100,9 +112,13 @@ async fn serve<H: Handler>(server: Arc<Server<H>>, router: axum::Router, stream:
     };
     let parts = connection.into_parts();
     let upgrade = upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // A task of its own for what is left: this one is as large as HTTP needs it to be.
+    let stream = parts.io.into_inner();
+    let may_send_more = served.is_err() || unread.load(Ordering::Relaxed);
     if let (Ok(()), Some(upgrade)) = (served, upgrade) {
-        // A task of its own: this one is as large as HTTP needs it to be.
-        server.tasks.spawn(Upgrade::run(upgrade, server.clone(), parts.io.into_inner(), parts.read_buf));
+        server.tasks.spawn(Upgrade::run(upgrade, server.clone(), stream, parts.read_buf));
+    } else if may_send_more {
+        server.tasks.spawn(linger::close(stream, server.config.close_timeout()));
     }
 }
 
@@ -111,7 +127,7 @@ type Pending<H> = Mutex<Option<Upgrade<H>>>;
 async fn route<H: Handler>(
     server: &Arc<Server<H>>,
     router: axum::Router,
-    mut request: Request<Incoming>,
+    mut request: Request<Watched>,
     peer: SocketAddr,
     pending: &Pending<H>,
 ) -> Result<Response<Body>, std::convert::Infallible> {
@@ -155,7 +171,7 @@ async fn route<H: Handler>(
 
 fn switch<H: Handler>(
     pending: &Pending<H>,
-    request: &Request<Incoming>,
+    request: &Request<Watched>,
     subprotocol: Option<&'static str>,
     upgrade: Upgrade<H>,
 ) -> Response<Body> {

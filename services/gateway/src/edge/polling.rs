@@ -18,6 +18,7 @@ use super::{
     channel::Channel,
     engine_io::{self, Engine},
     frame::RECORD_SEPARATOR,
+    linger::Watched,
     origin,
     server::Server,
     session::{Caller, Step},
@@ -30,7 +31,7 @@ const PROBING_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) async fn serve<H: Handler>(
     server: &Arc<Server<H>>,
-    request: Request<hyper::body::Incoming>,
+    request: Request<Watched>,
     source: Source,
     caller: Caller,
     sid: Option<&str>,
@@ -78,7 +79,7 @@ async fn receive<H: Handler>(engine: &Engine<H>) -> Response<Body> {
 }
 
 /// Handles the client's packets in order. While reading is paused the request waits, and so does the client.
-async fn post<H: Handler>(server: &Server<H>, engine: &Engine<H>, body: hyper::body::Incoming) -> Response<Body> {
+async fn post<H: Handler>(server: &Server<H>, engine: &Engine<H>, body: Watched) -> Response<Body> {
     let Ok(mut session) = engine.session.try_lock() else {
         engine.channel.close(CloseCode::Malformed);
         return bad_request(3, "Bad request");

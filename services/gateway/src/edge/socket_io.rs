@@ -1,6 +1,7 @@
 //! The Socket.IO dialect (protocol 5 over Engine.IO 4), namespace `/` only.
 //!
-//! An event's first argument is its payload; there are no others in our protocol, and they are not looked at.
+//! An event's first argument is its payload. A second one may carry what stands beside it in a frame of the plain dialect:
+//! `{"trace": traceparent}`. There are no others in our protocol, and they are not looked at.
 //! Binary events are refused: a declared attachment would be memory held for a client's promise.
 
 use std::fmt;
@@ -81,14 +82,22 @@ fn event(whole: &Bytes, rest: &str) -> Option<Incoming> {
         return None;
     }
     let ack = (digits > 0).then(|| AckId(ack.into()));
-    let Arguments { event, data } = serde_json::from_str(arguments).ok()?;
+    let Arguments { event, data, beside } = serde_json::from_str(arguments).ok()?;
     let data = data.map_or(Bytes::from_static(b"null"), |data| whole.slice_ref(data.get().as_bytes()));
-    Some(Incoming { event, ack, data, trace: None })
+    // Whoever sends something else there means something else.
+    let trace = beside.and_then(|beside| serde_json::from_str::<Beside>(beside.get()).ok()).and_then(|beside| beside.trace);
+    Some(Incoming { event, ack, data, trace })
 }
 
 struct Arguments<'a> {
     event: String,
     data: Option<&'a RawValue>,
+    beside: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Beside {
+    trace: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Arguments<'de> {
@@ -104,9 +113,9 @@ impl<'de> Deserialize<'de> for Arguments<'de> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut arguments: A) -> Result<Self::Value, A::Error> {
                 let event = arguments.next_element::<String>()?.ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
-                let data = arguments.next_element()?;
+                let (data, beside) = (arguments.next_element()?, arguments.next_element()?);
                 while arguments.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Arguments { event, data })
+                Ok(Arguments { event, data, beside })
             }
         }
 

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod deadlines;
+mod http;
 mod plain;
 mod polling;
 mod raw;
@@ -60,6 +61,10 @@ impl Handler for Scripted {
         let data = std::str::from_utf8(&incoming.data).unwrap();
         match incoming.event.as_str() {
             "echo" => {}
+            "traced" => {
+                let heard = format!("\"{}\"", incoming.trace.as_deref().unwrap_or("none"));
+                return connection.ack(&incoming.ack.unwrap(), heard.as_bytes()).unwrap();
+            }
             "trace" => connection.send(&Frame::traced("trace", "{}", incoming.trace.as_deref().unwrap_or("none"))).unwrap(),
             "burst" => {
                 for number in 0..data.parse::<usize>().unwrap() {
@@ -104,7 +109,9 @@ impl TestEdge {
         let address = listener.local_addr().unwrap();
         let (tasks, shutdown, (sender, seen)) = (TaskTracker::new(), CancellationToken::new(), mpsc::unbounded_channel());
         let handler = Arc::new(Scripted { connections: Mutex::default(), seen: sender, tasks: tasks.clone() });
-        let router = axum::Router::new().route("/hello", axum::routing::get(|| async { "hello" }));
+        let router = axum::Router::new()
+            .route("/hello", axum::routing::get(|| async { "hello" }))
+            .route("/refuse", axum::routing::post(|| async { (axum::http::StatusCode::FORBIDDEN, "not for you") }));
         let config = EdgeConfig { allowed_origins: vec![ORIGIN.into()], drain_ms: 0, ..config };
         tasks.spawn(config.build().run(listener, router, handler.clone(), shutdown.clone()));
         Self { address, handler, seen, tasks, shutdown }

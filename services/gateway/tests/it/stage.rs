@@ -51,13 +51,22 @@ impl Stage {
         bus.ensure_streams().await.unwrap();
         let script = Script::start(bus).await;
         let signer = Signer::default();
-        let gateway = gateway(nats, &prefix, &signer, config, environment).await;
+        let (options, url) = options(nats, &prefix, &signer, config, environment);
+        let gateway = Gateway { service: Service::start(options).await.unwrap(), url };
         Self { script, signer, nats, prefix, gateway }
     }
 
     /// Another gateway on the same NATS.
     pub(crate) async fn another_gateway(&self, config: &[(&str, &str)]) -> Gateway {
-        gateway(self.nats, &self.prefix, &self.signer, config, &[]).await
+        let gateway = self.unready_gateway(config, &[]).await;
+        gateway.service.wait_ready().await.unwrap();
+        gateway
+    }
+
+    /// Another gateway, which may never become ready.
+    pub(crate) async fn unready_gateway(&self, config: &[(&str, &str)], environment: &[(&str, &str)]) -> Gateway {
+        let (options, url) = options(self.nats, &self.prefix, &self.signer, config, environment);
+        Gateway { service: Service::launch(options).await.unwrap(), url }
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -95,7 +104,14 @@ impl Gateway {
     }
 }
 
-async fn gateway(nats: &NatsServer, prefix: &str, signer: &Signer, config: &[(&str, &str)], environment: &[(&str, &str)]) -> Gateway {
+/// With the address that clients use.
+fn options(
+    nats: &NatsServer,
+    prefix: &str,
+    signer: &Signer,
+    config: &[(&str, &str)],
+    environment: &[(&str, &str)],
+) -> (ServiceOptions, String) {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let mut settings = vec![
         ("HTTP__LISTEN".to_owned(), listen.clone()),
@@ -107,7 +123,7 @@ async fn gateway(nats: &NatsServer, prefix: &str, signer: &Signer, config: &[(&s
     settings.extend(config.iter().map(owned));
     let environment = environment.iter().map(owned).collect();
     let options = ServiceOptions { service: "gateway".into(), config: settings, environment, ..ServiceOptions::default() };
-    Gateway { service: Service::start(options).await.unwrap(), url: format!("http://{listen}") }
+    (options, format!("http://{listen}"))
 }
 
 /// The versions of the updates that a client was sent, in order.

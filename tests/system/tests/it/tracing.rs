@@ -157,7 +157,7 @@ async fn one_update_is_one_trace_through_every_process_and_its_write_back_is_lin
 async fn an_update_that_is_not_sampled_exports_nothing() {
     let collector = Collector::start().await.unwrap();
     let table = table(&collector, &BY_PARENT).await.unwrap();
-    let gm = Client::connect(Transport::WebSocket, &table.platform.url(), &table.token(GM)).await.unwrap();
+    let gm = Client::connect(Transport::SocketIo, &table.platform.url(), &table.token(GM)).await.unwrap();
     gm.join(&table.session).await.unwrap();
     let trace = "33f92f3577b34da6a3ce929d0e0e4736";
     for version in 0..20_u64 {

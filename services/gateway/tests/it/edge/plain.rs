@@ -40,6 +40,26 @@ async fn the_trace_of_a_message_reaches_the_handler_and_that_of_a_frame_the_clie
 }
 
 #[tokio::test]
+async fn over_socket_io_the_trace_stands_in_a_second_argument_and_anything_else_there_is_none() {
+    let edge = TestEdge::start(EdgeConfig::default()).await;
+    let mut client = Raw::open(&edge, "/socket.io/?EIO=4&transport=websocket").await;
+    assert!(client.read_text().await.starts_with('0'));
+    client.text(r#"40{"token":"good"}"#).await;
+    assert!(client.read_text().await.starts_with("40"));
+    for (beside, heard) in [
+        (r#",{"trace":"00-a-b-01"}"#, "00-a-b-01"),
+        (r#",{"trace":"00-a-b-01","more":[1]},{"trace":"x"}"#, "00-a-b-01"),
+        ("", "none"),
+        (r#",{"trace":7}"#, "none"),
+        (r#","00-a-b-01""#, "none"),
+        (",null,1", "none"),
+    ] {
+        client.text(&format!(r#"421["traced","00"{beside}]"#)).await;
+        assert_eq!(client.read_text().await, format!(r#"431["{heard}"]"#), "{beside}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_may_come_in_single_bytes_and_in_fragments_with_a_ping_between() {
     let edge = TestEdge::start(EdgeConfig::default()).await;
     let mut client = Raw::plain(&edge).await;
