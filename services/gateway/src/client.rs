@@ -10,7 +10,7 @@ use std::{
 };
 
 use protocol::{
-    ErrorBody, Identity, SessionId,
+    ErrorBody, Identity, Limits, SessionId,
     event::{self, EventRefused},
     headers,
 };
@@ -51,9 +51,9 @@ struct Sessions {
 }
 
 impl Client {
-    pub fn new(authenticated: Authenticated, events_per_second: u32, metrics: GatewayMetrics) -> Self {
+    pub fn new(authenticated: Authenticated, limits: &Limits, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
-        let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(events_per_second));
+        let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(limits));
         Self { identity, expires_at, lanes, opened: Instant::now(), metrics, sessions: Mutex::default() }
     }
 

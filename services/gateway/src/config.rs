@@ -78,6 +78,8 @@ pub struct LimitsConfig {
     pub connections_per_user: usize,
     pub sessions_per_connection: usize,
     pub events_per_second: u32,
+    pub joins_per_second: u32,
+    pub refreshes_per_second: u32,
 }
 
 impl Default for LimitsConfig {
@@ -89,22 +91,38 @@ impl Default for LimitsConfig {
             connections_per_user,
             sessions_per_connection,
             events_per_second,
+            joins_per_second,
+            refreshes_per_second,
             ..
         } = Limits::default();
-        Self { frame_bytes, waiting_updates, waiting_update_bytes, connections_per_user, sessions_per_connection, events_per_second }
+        Self {
+            frame_bytes,
+            waiting_updates,
+            waiting_update_bytes,
+            connections_per_user,
+            sessions_per_connection,
+            events_per_second,
+            joins_per_second,
+            refreshes_per_second,
+        }
     }
 }
 
 impl LimitsConfig {
-    /// As announced to clients.
-    pub fn limits(&self) -> Limits {
+    /// As announced to clients, with those of the edge.
+    pub fn limits(&self, edge: &EdgeConfig) -> Limits {
+        let some = |limit: usize| (limit > 0).then_some(limit);
         Limits {
             frame_bytes: self.frame_bytes,
             waiting_updates: self.waiting_updates,
             waiting_update_bytes: self.waiting_update_bytes,
             connections_per_user: self.connections_per_user,
             sessions_per_connection: self.sessions_per_connection,
+            connections_per_address: some(edge.connections_per_address),
+            connections_per_gateway: some(edge.connections),
             events_per_second: self.events_per_second,
+            joins_per_second: self.joins_per_second,
+            refreshes_per_second: self.refreshes_per_second,
             state: game_state::Limits::default(),
         }
     }

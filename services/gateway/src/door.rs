@@ -123,7 +123,7 @@ impl Handler for Door {
             let error = ErrorBody::unavailable("TOO_MANY_CONNECTIONS", format!("at most {limit} connections a user"));
             return Err(refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1)));
         }
-        Ok(Client::new(authenticated, limits.events_per_second, self.gateway.metrics.clone()))
+        Ok(Client::new(authenticated, limits, self.gateway.metrics.clone()))
     }
 
     fn opened(&self, connection: &Arc<Conn>) {

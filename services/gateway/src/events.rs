@@ -16,48 +16,48 @@ use crate::{
     client::{Conn, Reply},
     edge::Incoming,
     joins,
-    lanes::{Done, Job, Lanes},
+    lanes::{Done, Job, Lanes, Rate},
     notices, rolls,
     service::Gateway,
     updates, workflows,
 };
 
-/// One event: how to find its session, what does it, and whether it counts against the connection's rate of events.
+/// One event: how to find its session, what does it, and against which of the connection's rates it counts.
 pub struct Event {
     /// Where it ends with a colon, the beginning of a family of names.
     pub name: &'static str,
     session_of: fn(&[u8]) -> Result<SessionId, ErrorBody>,
     pub(crate) handle: fn(Arc<Gateway>, Job) -> BoxFuture<'static, Done>,
-    rated: bool,
+    rate: Option<Rate>,
 }
 
 #[rustfmt::skip]
 static EVENTS: [Event; 25] = [
-    Event { name: name::STATE_UPDATE,        session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rated: false },
-    Event { name: name::STATE_REQUEST_FULL,  session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rated: true },
-    Event { name: name::SESSION_JOIN,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rated: true },
-    Event { name: name::SESSION_LEAVE,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rated: true },
-    Event { name: name::SESSION_END,         session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rated: true },
-    Event { name: name::GM_SESSION_CONTROL,  session_of: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rated: true },
-    Event { name: name::AUTH_REFRESH,        session_of: refresh::lane_of,    handle: |gateway, job| Box::pin(refresh::refresh(gateway, job)),         rated: true },
-    Event { name: name::HEARTBEAT_PONG,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::pong(gateway, job)),            rated: true },
-    Event { name: name::CHAT,                session_of: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rated: true },
-    Event { name: name::ROLL,                session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
-    Event { name: name::DICE_ROLL,           session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
-    Event { name: name::ROLL_RESULT_OLD,     session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rated: true },
-    Event { name: name::ENCOUNTER_START,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
-    Event { name: name::ENCOUNTER_STOP,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
-    Event { name: name::ENCOUNTER_PAUSE,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
-    Event { name: name::ENCOUNTER_END,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rated: true },
-    Event { name: name::CHATBOT_TYPING,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
-    Event { name: name::CHATBOT_TYPING_STOP, session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
-    Event { name: name::CHATBOT_RESPONSE,    session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
-    Event { name: name::CHATBOT_ERROR,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rated: true },
-    Event { name: name::MAP_GENERATE,        session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
-    Event { name: name::MAP_EDIT,            session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
-    Event { name: name::MAP_DETECT_FEATURES, session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rated: true },
-    Event { name: name::WORKFLOW_PROGRESS,   session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rated: true },
-    Event { name: name::WORKFLOW_STATE,      session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rated: true },
+    Event { name: name::STATE_UPDATE,        session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rate: None },
+    Event { name: name::STATE_REQUEST_FULL,  session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rate: Some(Rate::Refreshes) },
+    Event { name: name::SESSION_JOIN,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rate: Some(Rate::Joins) },
+    Event { name: name::SESSION_LEAVE,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rate: Some(Rate::Events) },
+    Event { name: name::SESSION_END,         session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rate: Some(Rate::Events) },
+    Event { name: name::GM_SESSION_CONTROL,  session_of: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rate: Some(Rate::Events) },
+    Event { name: name::AUTH_REFRESH,        session_of: refresh::lane_of,    handle: |gateway, job| Box::pin(refresh::refresh(gateway, job)),         rate: Some(Rate::Refreshes) },
+    Event { name: name::HEARTBEAT_PONG,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::pong(gateway, job)),            rate: Some(Rate::Events) },
+    Event { name: name::CHAT,                session_of: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rate: Some(Rate::Events) },
+    Event { name: name::ROLL,                session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::DICE_ROLL,           session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::ROLL_RESULT_OLD,     session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_START,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_STOP,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_PAUSE,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_END,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_TYPING,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_TYPING_STOP, session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_RESPONSE,    session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_ERROR,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::MAP_GENERATE,        session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::MAP_EDIT,            session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::MAP_DETECT_FEATURES, session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::WORKFLOW_PROGRESS,   session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
+    Event { name: name::WORKFLOW_STATE,      session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
 ];
 
 impl Event {
@@ -80,9 +80,8 @@ pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, dr
     let now = Instant::now();
     let admitted = match event {
         _ if draining => Err(ErrorBody::unavailable("DRAINING", "this gateway is going down: connect again and send it again")),
-        Some(event) if event.rated => conn.client().lanes.allow(now).map(|()| event),
-        Some(event) => Ok(event),
-        None => conn.client().lanes.allow(now).and_then(|()| Err(unknown(&name))),
+        Some(event) => event.rate.map_or(Ok(()), |rate| conn.client().lanes.allow(rate, now)).map(|()| event),
+        None => conn.client().lanes.allow(Rate::Events, now).and_then(|()| Err(unknown(&name))),
     };
     match admitted.and_then(|event| Ok((event, (event.session_of)(&data)?))) {
         Ok((event, session)) => Lanes::push(gateway, conn, Job { session, event, sent_as: name, data, reply, received: now }),

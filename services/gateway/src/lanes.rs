@@ -43,7 +43,17 @@ pub enum Done {
 /// not read until half of it is done: the client feels it as back-pressure, and nothing is refused.
 pub(crate) struct Lanes {
     inner: Mutex<Inner>,
-    bucket: Mutex<Bucket>,
+    buckets: Mutex<[Bucket; 3]>,
+}
+
+/// What is counted apart from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rate {
+    Events,
+    /// Each is a question to the authority, and news to everybody there.
+    Joins,
+    /// Full states and fresh tokens: small to ask for, and much to answer.
+    Refreshes,
 }
 
 #[derive(Default)]
@@ -56,8 +66,12 @@ struct Inner {
 }
 
 impl Lanes {
-    pub(crate) fn new(events_per_second: u32) -> Self {
-        Self { inner: Mutex::default(), bucket: Mutex::new(Bucket::new(f64::from(events_per_second))) }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let events = Bucket::new(limits.events_per_second, limits.events_per_second.saturating_mul(2));
+        // Whoever comes back joins all of its sessions at once.
+        let of_sessions = |rate: u32| Bucket::new(rate, u32::try_from(limits.sessions_per_connection).unwrap_or(u32::MAX).max(rate));
+        let buckets = [events, of_sessions(limits.joins_per_second), of_sessions(limits.refreshes_per_second)];
+        Self { inner: Mutex::default(), buckets: Mutex::new(buckets) }
     }
 
     /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.
@@ -66,10 +80,17 @@ impl Lanes {
     }
 
     /// Takes one event's worth of the connection's allowance.
-    pub(crate) fn allow(&self, now: Instant) -> Result<(), ErrorBody> {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn allow(&self, rate: Rate, now: Instant) -> Result<(), ErrorBody> {
+        let (index, what, limit) = match rate {
+            Rate::Events => (0, "events", "eventsPerSecond"),
+            Rate::Joins => (1, "joins", "joinsPerSecond"),
+            Rate::Refreshes => (2, "full states and fresh tokens", "refreshesPerSecond"),
+        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = &mut buckets[index];
         bucket.take(now).map_err(|wait_ms| {
-            ErrorBody::unavailable("RATE_LIMITED", format!("at most {} events a second", bucket.per_second)).retry_after_ms(wait_ms)
+            let message = format!("at most {} {what} a second", bucket.per_second);
+            ErrorBody::unavailable("RATE_LIMITED", message).path(limit).retry_after_ms(wait_ms)
         })
     }
 
@@ -136,22 +157,24 @@ async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, mut job: Job) {
     }
 }
 
-/// An allowance that refills evenly; bursts of twice a second's worth pass.
+/// An allowance that refills evenly, up to a burst.
 struct Bucket {
     per_second: f64,
+    burst: f64,
     left: f64,
     at: Option<Instant>,
 }
 
 impl Bucket {
-    fn new(per_second: f64) -> Self {
-        Self { per_second, left: per_second * 2.0, at: None }
+    fn new(per_second: u32, burst: u32) -> Self {
+        let (per_second, burst) = (f64::from(per_second), f64::from(burst));
+        Self { per_second, burst, left: burst, at: None }
     }
 
     /// Otherwise the milliseconds until it would pass.
     fn take(&mut self, now: Instant) -> Result<(), u64> {
         let passed = self.at.replace(now).map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
-        self.left = (self.left + passed * self.per_second).min(self.per_second * 2.0);
+        self.left = (self.left + passed * self.per_second).min(self.burst);
         if self.left < 1.0 {
             return Err(((1.0 - self.left) / self.per_second * 1000.0).ceil() as u64);
         }
@@ -169,7 +192,7 @@ mod tests {
     #[test]
     fn a_bucket_lets_a_burst_pass_and_then_its_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(10.0);
+        let mut bucket = Bucket::new(10, 20);
         for _ in 0..20 {
             bucket.take(start).unwrap();
         }

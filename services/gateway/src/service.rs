@@ -63,7 +63,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let metrics = GatewayMetrics::new(&service.metrics);
     let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), config.presence.clone(), instance, metrics.clone());
     let Config { http, auth: auth_config, mut edge, limits, requests, rooms, heartbeat, .. } = config;
-    let settings = Settings { heartbeat, limits: limits.limits(), rooms, requests, http };
+    let settings = Settings { heartbeat, limits: limits.limits(&edge), rooms, requests, http };
     let instances = Instances::default();
     let lifecycle = service.lifecycle.clone();
     let gateway = Arc::new(Gateway {

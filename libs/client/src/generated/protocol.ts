@@ -378,6 +378,9 @@ export interface Limits {
   arrayElements: number;
   /** Comparisons that one update may cost. */
   comparisons: number;
+  /** Connections from one address, and of one gateway. Absent: no limit. */
+  connectionsPerAddress?: number;
+  connectionsPerGateway?: number;
   connectionsPerUser: number;
   /** Levels of the state, and segments of a path. */
   depth: number;
@@ -385,12 +388,18 @@ export interface Limits {
   eventsPerSecond: number;
   /** Bytes of one client frame. */
   frameBytes: number;
+  /**
+   * Joins, and apart from them full states and fresh tokens, per second and connection. They do not count as events. A burst
+   * has one for each session that a connection may join.
+   */
+  joinsPerSecond: number;
   /** Values in the whole state. */
   nodes: number;
   /** Operations of one update. */
   operations: number;
   /** Bytes of a path. */
   pathBytes: number;
+  refreshesPerSecond: number;
   /** Bytes of one segment of a path. */
   segmentBytes: number;
   sessionsPerConnection: number;

@@ -11,6 +11,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 
+use protocol::{Ack, ErrorBody};
+
 use super::{EdgeConfig, channel::Channel};
 
 pub(super) struct Admission {
@@ -34,21 +36,31 @@ pub(super) struct Source {
     limited: bool,
 }
 
+/// No place is left, of so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
-    Gateway,
-    Address,
+    Gateway(usize),
+    Address(usize),
 }
 
 impl Full {
     pub(super) fn response(self) -> Response<Body> {
-        let (status, text) = match self {
-            Self::Gateway => (StatusCode::SERVICE_UNAVAILABLE, "this gateway has as many connections as it may have\n"),
-            Self::Address => (StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n"),
+        let (status, limit, reason, message) = match self {
+            Self::Gateway(limit) => {
+                (StatusCode::SERVICE_UNAVAILABLE, limit, "GATEWAY_FULL", "this gateway has as many connections as it may have")
+            }
+            Self::Address(limit) => {
+                (StatusCode::TOO_MANY_REQUESTS, limit, "ADDRESS_FULL", "as many connections come from this address as may")
+            }
         };
-        let mut response = Response::new(Body::from(text));
+        let error = ErrorBody::unavailable(reason, message).limit(limit as u64, limit as u64 + 1).retry_after_ms(5_000);
+        // An error body is a plain tree of texts and numbers, which always has a JSON form.
+        let refusal = serde_json::to_vec(&Ack::<()>::Refused(error)).unwrap_or_default();
+        let mut response = Response::new(Body::from(refusal));
         *response.status_mut() = status;
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 }
@@ -111,11 +123,11 @@ impl Admission {
 impl Inside {
     fn check(&self, limits: &Admission, source: Source) -> Result<(), Full> {
         if limits.connections > 0 && self.channels.len() >= limits.connections {
-            return Err(Full::Gateway);
+            return Err(Full::Gateway(limits.connections));
         }
         let from_there = self.addresses.get(&source.address).copied().unwrap_or(0);
         if source.limited && limits.per_address > 0 && from_there >= limits.per_address {
-            return Err(Full::Address);
+            return Err(Full::Address(limits.per_address));
         }
         Ok(())
     }
@@ -178,7 +190,7 @@ mod tests {
         let client = source(&admission, "192.0.2.9", None);
         let first = admission.enter(client, &channel).ok().unwrap();
         let _second = admission.enter(client, &channel).ok().unwrap();
-        assert_eq!(admission.enter(client, &channel).err(), Some(Full::Address));
+        assert_eq!(admission.enter(client, &channel).err(), Some(Full::Address(2)));
         assert!(admission.enter(source(&admission, "192.0.2.10", None), &channel).is_ok());
         drop(first);
         assert!(admission.enter(client, &channel).is_ok());
@@ -190,6 +202,6 @@ mod tests {
         let channel = Channel::polling(1024);
         let sources = ["127.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.0.1"].map(|peer| source(&admission, peer, None));
         let entered = sources.map(|source| admission.enter(source, &channel));
-        assert_eq!(entered.each_ref().map(|slot| slot.as_ref().err().copied()), [None, None, None, Some(Full::Gateway)]);
+        assert_eq!(entered.each_ref().map(|slot| slot.as_ref().err().copied()), [None, None, None, Some(Full::Gateway(3))]);
     }
 }

@@ -17,12 +17,14 @@ fn refusal(answer: &Value) -> (String, String) {
 
 #[tokio::test]
 async fn a_join_answers_session_limits_and_head_over_both_transports() {
-    let stage = Stage::start().await;
+    let stage = Stage::with(&[("EDGE__CONNECTIONS", "3000"), ("EDGE__CONNECTIONS_PER_ADDRESS", "300")]).await;
     for transport in [Transport::WebSocket, Transport::SocketIo] {
         let client = Client::connect(transport, stage.url(), &stage.signer.user(GM, "Mira")).await.unwrap();
         let answer = client.join(SESSION).await.unwrap();
         assert_eq!(answer["session"]["gameMasterId"], json!(GM));
         assert_eq!((answer["protocolVersion"].clone(), answer["limits"]["frameBytes"].clone()), (json!(1), json!(262_144)));
+        let announced = ["joinsPerSecond", "refreshesPerSecond", "connectionsPerAddress", "connectionsPerGateway"];
+        assert_eq!(announced.map(|limit| answer["limits"][limit].clone()), [json!(10), json!(10), json!(300), json!(3000)]);
         assert_eq!((answer["gameStateVersion"].clone(), answer["epoch"].clone()), (json!("0"), json!("e1")));
         assert_eq!(answer["gameStateHash"], json!(stage.script.hash()));
         assert!(answer["features"].as_array().unwrap().contains(&json!("catch-up")));

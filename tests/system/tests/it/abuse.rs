@@ -141,7 +141,9 @@ fn percentile_99(took: &[Duration]) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_abuse_is_answered_as_documented_while_a_session_beside_it_loses_nothing() -> anyhow::Result<()> {
     let gateway_config = [("EDGE__AUTH_TIMEOUT_MS", "4000"), ("EDGE__HANDSHAKE_TIMEOUT_MS", "4000")];
-    let gateway_config = gateway_config.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+    // As behind a proxy, so that an attacker may have an address that is not ours.
+    let proxied = [("EDGE__TRUSTED_PROXIES", "127.0.0.1"), ("EDGE__CONNECTIONS_PER_ADDRESS", "20")];
+    let gateway_config = gateway_config.into_iter().chain(proxied).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let table = Table::set(PlatformOptions { authorities: 1, gateway_config, ..PlatformOptions::default() }).await?;
     let (gm, player) = (table.gm().await?, table.seat("ann", Transport::WebSocket).await?);
     let attacker = Attacker::new(&table.platform).await?;

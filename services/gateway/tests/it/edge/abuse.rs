@@ -156,12 +156,29 @@ async fn huge_headers_are_refused() {
 }
 
 #[tokio::test]
+async fn past_the_limit_of_one_address_its_connections_are_asked_to_come_later_and_others_are_taken() {
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let edge = TestEdge::start(EdgeConfig { connections_per_address: 1, trusted_proxies, ..EdgeConfig::default() }).await;
+    let from = |address: &str| format!("X-Forwarded-For: {address}\r\n");
+    let (_first, head) = Raw::handshake(&edge, "/ws", &from("192.0.2.9")).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    for path in ["/ws", "/socket.io/?EIO=4&transport=websocket", "/socket.io/?EIO=4&transport=polling"] {
+        let (mut refused, head) = Raw::handshake(&edge, path, &from("192.0.2.9")).await;
+        assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{path}: {head}");
+        assert_eq!(refused.refusal(&head).await, ("ADDRESS_FULL".into(), 1), "{path}");
+    }
+    let (_, head) = Raw::handshake(&edge, "/ws", &from("192.0.2.10")).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+}
+
+#[tokio::test]
 async fn past_the_gateways_limit_connections_are_asked_to_come_later() {
     let mut edge = TestEdge::start(EdgeConfig { connections: 1, ..EdgeConfig::default() }).await;
     let first = Raw::plain(&edge).await;
     for path in ["/ws", "/socket.io/?EIO=4&transport=websocket", "/socket.io/?EIO=4&transport=polling"] {
-        let (_, head) = Raw::handshake(&edge, path, "").await;
+        let (mut refused, head) = Raw::handshake(&edge, path, "").await;
         assert!(head.starts_with("HTTP/1.1 503") && head.contains("retry-after: "), "{path}: {head}");
+        assert_eq!(refused.refusal(&head).await, ("GATEWAY_FULL".into(), 1), "{path}");
     }
     assert_eq!(edge.seen().await, Seen::Opened);
     drop(first);

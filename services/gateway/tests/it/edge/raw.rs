@@ -57,6 +57,17 @@ impl Raw {
         String::from_utf8(head).unwrap()
     }
 
+    /// What the body that follows a head says: the reason, and the limit that was passed.
+    pub(super) async fn refusal(&mut self, head: &str) -> (String, u64) {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await.unwrap();
+        let refusal: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(refusal["success"] == false && refusal["error"]["retryable"] == true, "{refusal}");
+        let details = &refusal["error"]["details"];
+        (details["reason"].as_str().unwrap().to_owned(), details["limit"].as_u64().unwrap())
+    }
+
     pub(super) async fn text(&mut self, text: &str) {
         self.bytes(&frame(TEXT, text.as_bytes())).await;
     }

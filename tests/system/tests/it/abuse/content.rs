@@ -175,6 +175,32 @@ async fn floods(attacker: &Attacker) -> anyhow::Result<()> {
         }
     }
     ensure!(limited > 0 && passed >= 400, "{passed} passed and {limited} were limited");
+    for (event, allowed, limit) in [("gameSession:join", 64, "joinsPerSecond"), ("gameState:requestFull", 64, "refreshesPerSecond")] {
+        let mut socket = attacker.socket().await?;
+        let session = socket.ask("gameSession:join", &json!(attacker.session).to_string()).await?["session"].clone();
+        // What is held already is not sent again: the state has grown large above.
+        let held = json!({
+            "sessionId": attacker.session, "epoch": session["epoch"],
+            "version": session["gameStateVersion"], "hash": session["gameStateHash"],
+        });
+        let mut socket = attacker.socket().await?;
+        let mut ids = Vec::new();
+        for _ in 0..300 {
+            ids.push(socket.send(event, &held.to_string()).await?);
+        }
+        let answers = socket.answers(&ids).await?;
+        let limited = answers.values().filter(|answer| reason(answer) == "RATE_LIMITED");
+        let limited: Vec<_> = limited.map(|answer| &answer["error"]).collect();
+        let passed = answers.values().filter(|answer| reason(answer) == "ok").count();
+        ensure!(passed >= allowed && passed + limited.len() == ids.len(), "{event}: {passed} passed, {} were limited", limited.len());
+        let typed = |error: &Value| {
+            error["code"] == "TRANSACTION_FAILED" && error["details"]["path"] == limit && error["retryAfterMs"].as_u64() > Some(0)
+        };
+        ensure!(!limited.is_empty() && limited.iter().all(|error| typed(error)), "{event}: {limited:?}");
+        // What is limited apart does not cost the rest.
+        let answer = socket.ask("gameSession:leave", &json!(attacker.session).to_string()).await?;
+        ensure!(reason(&answer) == "ok", "{answer}");
+    }
     // Updates are never limited: each is judged, however many come.
     let mut socket = attacker.socket().await?;
     let mut ids = Vec::new();

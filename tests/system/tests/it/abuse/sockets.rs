@@ -25,7 +25,8 @@ pub async fn all(attacker: &Attacker, signer: &Signer) -> anyhow::Result<()> {
     rest(attacker).await.context("REST")?;
     names(attacker, signer).await.context("names")?;
     half_open(attacker).await.context("half-open connections")?;
-    crowds(attacker).await.context("crowds")
+    crowds(attacker).await.context("crowds")?;
+    throng(attacker).await.context("a throng")
 }
 
 /// Each breaks a connection of its own, which ends with the code that is documented for it.
@@ -201,5 +202,28 @@ async fn crowds(attacker: &Attacker) -> anyhow::Result<()> {
         ensure!(open.len() <= 16, "more connections than a user may have");
     };
     ensure!(refused.0.contains("TOO_MANY_CONNECTIONS") && refused.1 == 3503, "{refused:?}");
+    Ok(())
+}
+
+/// As many connections as one address may have, and one more. It needs no token for that.
+async fn throng(attacker: &Attacker) -> anyhow::Result<()> {
+    let from = [("x-forwarded-for", "192.0.2.66")];
+    let mut open = Vec::new();
+    let refused = loop {
+        match WebSocket::connect(&attacker.url, "/ws", &from).await {
+            Ok(socket) => open.push(socket),
+            Err(error) => break error.to_string(),
+        }
+        ensure!(open.len() <= 20, "more connections than an address may have");
+    };
+    ensure!(open.len() == 20 && refused.contains("429"), "{} connections, then {refused}", open.len());
+    let request = http::Request { method: "GET", headers: &from, ..http::Request::default() };
+    let typed = http::send(&attacker.url, "/socket.io/?EIO=4&transport=polling", request).await?;
+    let refusal = typed.json()?;
+    let details = &refusal["error"]["details"];
+    ensure!(typed.status == 429 && typed.header("retry-after").is_some() && details["reason"] == "ADDRESS_FULL", "{refusal}");
+    ensure!(details["limit"] == 20 && details["actual"] == 21, "{refusal}");
+    let announced = attacker.socket().await?.ask("gameSession:join", &json!(attacker.session).to_string()).await?;
+    ensure!(announced["limits"]["connectionsPerAddress"] == 20, "{}", announced["limits"]);
     Ok(())
 }
