@@ -11,7 +11,7 @@ mod evidence;
 mod reader;
 mod stream;
 
-pub use evidence::{Backing, Bound, Document, Evidence, Read, peak_memory};
+pub use evidence::{Backing, Bound, Document, Evidence, Read, open_files, peak_memory};
 pub use reader::{Reader, primary};
 pub use stream::{Published, seat_at_stream};
 

@@ -138,7 +138,8 @@ impl Service {
     }
 }
 
-fn sum_of(metrics: &str, name: &str, labels: &[&str]) -> f64 {
+/// The sum of all samples of a metric in a text of metrics whose labels contain every one of `labels`.
+pub fn sum_of(metrics: &str, name: &str, labels: &[&str]) -> f64 {
     metrics
         .lines()
         .filter(|line| !line.starts_with('#'))

@@ -88,6 +88,11 @@ pub fn peak_memory(pid: u32) -> anyhow::Result<u64> {
     Ok(kilobytes << 10)
 }
 
+/// Files and sockets that a process has open.
+pub fn open_files(pid: u32) -> anyhow::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 impl Check<'_> {
     pub(super) fn published(&mut self) {
         let history = self.history;

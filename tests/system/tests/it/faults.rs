@@ -4,6 +4,8 @@
 mod contention;
 mod ending;
 mod instances;
+mod meter;
 mod mongod;
 mod nats;
-mod stage;
+mod seeded;
+pub mod stage;

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
-use testkit::client::NoAnswer;
+use testkit::{
+    client::NoAnswer,
+    game_master::{Outcome, Sent},
+};
 
 use crate::follower::Follower;
 
@@ -17,6 +20,17 @@ pub struct Accepted {
     pub base: u64,
     pub operations: Value,
     pub ack: Value,
+}
+
+impl From<Accepted> for Sent {
+    fn from(accepted: Accepted) -> Self {
+        let Accepted { id, base, operations, ack } = accepted;
+        let outcome = Outcome::Accepted {
+            version: version_of(&ack["newVersion"]).unwrap_or_default(),
+            hash: ack["newHash"].as_str().map(str::to_owned),
+        };
+        Self { id, base, operations, outcome, tries: 1, took: Duration::ZERO }
+    }
 }
 
 /// Random updates from a printed seed.

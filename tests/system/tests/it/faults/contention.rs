@@ -10,17 +10,22 @@ use serde_json::{Value, json};
 use testkit::{
     Client, History, Platform, PlatformOptions, Transport, client, eventually,
     game_master::{Outcome, Sent},
-    history::{Evidence, Published},
+    history::{Evidence, Published, Reader, seat_at_stream},
     nats::wire::Connection,
     replica::canonical,
 };
 
-use super::stage::{alone, length};
+use super::{
+    meter::Meter,
+    stage::{alone, first, length},
+};
 use crate::{
     play::version_of,
     table::{GM, SETTLE},
 };
 
+/// Messages of one session that the stream keeps.
+const STREAMED: u64 = 2_048;
 const SESSIONS: usize = 50;
 const INSTANCES: usize = 4;
 
@@ -59,6 +64,16 @@ async fn of_updates_for_one_version_exactly_one_is_accepted_whichever_instance_t
         tables.push(Rivals::meet(&platform, n, &instances[n % INSTANCES]).await?);
     }
     let end = Instant::now() + Duration::from_secs(seconds);
+    let meter = Meter::start(&platform);
+    // Readers of every tenth document: of all of them they would be what the instances compete with.
+    let readers: Vec<_> = tables
+        .iter()
+        .step_by(10)
+        .map(|table| {
+            let reader = Reader::start(vec![platform.mongo.port()], platform.database.clone(), table.session.clone());
+            (table.session.clone(), reader)
+        })
+        .collect();
     let mut games = tokio::task::JoinSet::new();
     for table in tables {
         games.spawn(table.compete(end));
@@ -66,7 +81,8 @@ async fn of_updates_for_one_version_exactly_one_is_accepted_whichever_instance_t
     let mut histories = Vec::new();
     while let Some(played) = games.join_next().await {
         let (session, initial, sent) = played??;
-        histories.push(judge(&platform, session, initial, sent).await?);
+        let reader = readers.iter().find(|(of, _)| *of == session).map(|(_, reader)| reader);
+        histories.push(judge(&platform, session, initial, sent, (reader, &meter)).await?);
     }
     let mut commits = HashMap::<String, usize>::new();
     for history in &histories {
@@ -143,20 +159,32 @@ impl Rivals {
 }
 
 /// Journal, document, stream and an independent replay agree.
-async fn judge(platform: &Platform, session: String, initial: Value, sent: Vec<Sent>) -> anyhow::Result<History> {
+async fn judge(
+    platform: &Platform,
+    session: String,
+    initial: Value,
+    sent: Vec<Sent>,
+    (reader, meter): (Option<&Reader>, &Meter),
+) -> anyhow::Result<History> {
     let rounds = sent.len() as u64 / 3;
     let stored = eventually("the session document to be at its journal's end", SETTLE, async || {
         let stored = platform.stored(&session).await.ok()?;
         (stored.document["gameStateVersion"] == json!(rounds.to_string())).then_some(stored)
     })
     .await?;
-    let published = eventually("the stream to have every version", SETTLE, async || {
-        let published = Published::read(&mut platform.nats.connect().await.ok()?, &session, true).await.ok()?;
-        (published.messages.len() as u64 >= rounds.min(2048)).then_some(published)
+    let subject = format!("session.{session}.updated");
+    let messages = eventually("the stream to have every version", SETTLE, async || {
+        let messages = platform.nats.connect().await.ok()?.stored("SESSION_UPDATES", &subject).await.ok()?;
+        (messages.len() as u64 >= rounds.min(STREAMED)).then_some(messages)
     })
     .await?;
-    let evidence = Evidence { published: Some(published), ..Evidence::default() };
-    let history = History { first_state: initial, game_master: GM.to_owned(), sent, seats: Vec::new(), stored, evidence };
+    let whole = rounds <= STREAMED;
+    let seats = if whole { vec![seat_at_stream(&session, &first(&stored, &initial)?, &messages, None)?] } else { Vec::new() };
+    let documents = reader.map(Reader::seen).unwrap_or_default();
+    ensure!(reader.is_none() || !documents.is_empty(), "nobody read the document meanwhile");
+    let evidence =
+        Evidence { published: Some(Published::of(&messages, whole)), documents, bounds: meter.bounds(platform)?, ..Evidence::default() };
+    let history = History { first_state: initial, game_master: GM.to_owned(), sent, seats, stored, evidence };
     history.assert_holds();
     let answered = platform.session(&session).await?;
     ensure!(

@@ -10,6 +10,7 @@ use testkit::{
     history::{self, Backing, Evidence, Published, Read, Reader, Seat},
     mongo, nats,
     platform::Stored,
+    replica,
 };
 use tokio::{
     sync::{MutexGuard, watch},
@@ -17,6 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::meter::Meter;
 use crate::table::{GM, PLAYERS, SETTLE, campaign};
 
 /// An update is settled by then whatever breaks: no fault of these tests lasts longer.
@@ -51,6 +53,7 @@ pub struct Stage {
     players: Vec<Player>,
     play: Play,
     reader: Reader,
+    meter: Meter,
 }
 
 impl Stage {
@@ -73,7 +76,8 @@ impl Stage {
         }
         let gm = GameMaster::join(Transport::SocketIo, &url, &platform.signer.user(GM, GM), &session).await?;
         let reader = Reader::start(servers.mongods.clone(), platform.database.clone(), session.clone());
-        Ok(Self { play: Play::start(gm, pause), platform, session, servers, initial, players, reader })
+        let meter = Meter::start(&platform);
+        Ok(Self { play: Play::start(gm, pause), platform, session, servers, initial, players, reader, meter })
     }
 
     /// Updates accepted so far.
@@ -93,12 +97,13 @@ impl Stage {
 
     /// Stops the play, waits until everything agrees, and gives what was seen. `whole`: the stream was never lost.
     pub async fn end(self, whole: bool) -> anyhow::Result<Ended> {
-        let Self { platform, session, servers, initial, players, play, reader } = self;
+        let Self { platform, session, servers, initial, players, play, reader, meter } = self;
         let (mut gm, reads) = play.stop().await?;
         // Whatever is open is settled by the next update.
         let last = gm.refresh().await?;
         let version = gm.version();
         anyhow::ensure!(last["gameStateVersion"] == json!(version.to_string()), "{last}");
+        repeat_the_last_answer(&gm).await?;
         for player in &players {
             player.wait_for_version(version, SETTLE).await?;
         }
@@ -115,13 +120,28 @@ impl Stage {
         let documents = reader.seen();
         anyhow::ensure!(!documents.is_empty(), "nobody read the document meanwhile");
         let backing = Backing::read(&mut servers.mongo().await?, &platform.database).await?;
-        let evidence = Evidence { published: Some(published), reads, documents, backing: Some(backing), bounds: Vec::new() };
+        let evidence = Evidence { published: Some(published), reads, documents, backing: Some(backing), bounds: meter.bounds(&platform)? };
         let seats: Vec<_> = players.iter().map(Seat::from).collect();
         let history = History { first_state: initial, game_master: GM.to_owned(), sent: gm.sent(), seats, stored, evidence };
         history.assert_holds();
         platform.stop().await?;
         Ok(Ended { history })
     }
+}
+
+/// The last accepted update, sent once more as if its answer had been lost, is answered as it was.
+async fn repeat_the_last_answer(gm: &GameMaster) -> anyhow::Result<()> {
+    let sent = gm.sent();
+    let last = sent.iter().rev().find_map(|sent| match &sent.outcome {
+        Outcome::Accepted { version, hash } => Some((sent, version, hash)),
+        _ => None,
+    });
+    let (last, version, hash) = last.context("an update was accepted")?;
+    let again = gm.client.update(gm.session(), &last.id, last.base, last.operations.clone()).await;
+    let again = again.map_err(|lost| anyhow::anyhow!("a re-send was not answered: {lost:?}"))?;
+    let same = again["newVersion"] == json!(version.to_string()) && again["newHash"].as_str() == hash.as_deref();
+    anyhow::ensure!(same, "the re-send of {} was answered {again}", last.id);
+    Ok(())
 }
 
 pub struct Ended {
@@ -151,6 +171,14 @@ impl Servers {
     pub async fn stored(&self, database: &str, session: &str) -> anyhow::Result<Stored> {
         Stored::read(&mut self.mongo().await?, database, session).await
     }
+}
+
+/// The answer that gave the state of version 0.
+pub fn first(stored: &Stored, initial: &Value) -> anyhow::Result<Value> {
+    Ok(json!({
+        "success": true, "sessionId": stored.document["_id"], "epoch": stored.document["epoch"],
+        "gameState": initial, "gameStateVersion": "0", "gameStateHash": replica::hash(initial)?,
+    }))
 }
 
 /// The game master's play, in a task of its own.
