@@ -19,7 +19,8 @@ impl Headers {
     }
 
     pub fn get(&self, name: &'static str) -> Option<&str> {
-        self.0.get(HeaderName::from_static(name)).map(HeaderValue::as_str)
+        let get = |name| self.0.get(HeaderName::from_static(name)).map(HeaderValue::as_str);
+        get(name).or_else(|| name::RENAMED.iter().find(|(new, _)| *new == name).and_then(|(_, old)| get(old)))
     }
 
     /// Line breaks would end the header, so they and all other control characters are left out of values.
@@ -168,8 +169,13 @@ impl Headers {
         Self(headers.unwrap_or_default())
     }
 
-    /// As sent: with the version of our protocol.
+    /// As sent: with the version of our protocol, and for readers of the version before under their names as well.
     pub(crate) fn into_wire(mut self) -> HeaderMap {
+        for (new, old) in name::RENAMED {
+            if let Some(value) = self.0.get(HeaderName::from_static(new)).cloned() {
+                self.0.insert(HeaderName::from_static(old), value);
+            }
+        }
         self.set(name::PROTOCOL, protocol::PROTOCOL_VERSION.to_string());
         self.0
     }

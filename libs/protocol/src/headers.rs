@@ -1,5 +1,8 @@
 //! Names of NATS headers. Identity headers are trusted because only the gateway's NATS user may publish where they are read.
 
+/// Headers that the version before calls otherwise: name, and name there. They are sent under both, and read under either.
+pub const RENAMED: &[(&str, &str)] = if cfg!(feature = "version-2") { &[(HASH_BEFORE, "Stateward-Hash-Before")] } else { &[] };
+
 /// [`crate::PROTOCOL_VERSION`] of the sender.
 pub const PROTOCOL: &str = "Stateward-Protocol";
 
@@ -25,7 +28,7 @@ pub const RECEIVED: &str = "Stateward-Received";
 pub const EPOCH: &str = "Stateward-Epoch";
 pub const VERSION: &str = "Stateward-Version";
 pub const HASH: &str = "Stateward-Hash";
-pub const HASH_BEFORE: &str = "Stateward-Hash-Before";
+pub const HASH_BEFORE: &str = if cfg!(feature = "version-2") { "Stateward-Follows" } else { "Stateward-Hash-Before" };
 pub const UPDATE: &str = "Stateward-Update";
 pub const DIGEST: &str = "Stateward-Digest";
 pub const KIND: &str = "Stateward-Kind";

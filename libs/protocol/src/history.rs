@@ -9,6 +9,7 @@ use crate::{Epoch, SessionId, SessionStatus, UpdateId, UserId, update::EntryKind
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "version-2", serde(try_from = "crate::version_2::HistoryRequest", into = "crate::version_2::HistoryRequest"))]
 pub struct HistoryRequest {
     /// Entries above this version.
     #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
@@ -23,7 +24,7 @@ pub struct HistoryRequest {
     pub with_previous: bool,
 }
 
-fn default_limit() -> u32 {
+pub(crate) fn default_limit() -> u32 {
     1000
 }
 

@@ -43,6 +43,7 @@ pub enum UpdateSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "version-2", serde(try_from = "crate::version_2::UpdateAccepted", into = "crate::version_2::UpdateAccepted"))]
 pub struct UpdateAccepted {
     #[cfg_attr(test, schemars(with = "crate::schema::Version"))]
     pub new_version: Version,

@@ -93,28 +93,6 @@ fn what_a_later_version_adds_is_ignored() {
     }
 }
 
-/// The rule for a field that gets another name, tried on a version 2 of one message: it writes both and reads either.
-#[test]
-fn a_field_that_gets_another_name_is_written_under_both_and_read_under_either() {
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct AcceptedOfVersion2 {
-        new_version: String,
-        epoch: String,
-        /// `timestamp` in version 1.
-        committed_at: Option<u64>,
-        timestamp: Option<u64>,
-        added: Option<String>,
-    }
-    let old = fixtures()["update.accepted"].clone();
-    let read_by_2: AcceptedOfVersion2 = serde_json::from_value(old).unwrap();
-    let at = read_by_2.committed_at.or(read_by_2.timestamp);
-    assert_eq!(at, Some(1_790_000_000_001), "version 2 reads version 1");
-    let written_by_2 = AcceptedOfVersion2 { committed_at: at, timestamp: at, added: Some("new".to_owned()), ..read_by_2 };
-    let read_by_1: UpdateAccepted = serde_json::from_value(serde_json::to_value(&written_by_2).unwrap()).unwrap();
-    assert_eq!(read_by_1.timestamp, 1_790_000_000_001, "version 1 reads version 2");
-}
-
 #[test]
 fn every_frozen_message_is_told_apart() {
     let names: BTreeSet<_> = fixtures().into_keys().collect();

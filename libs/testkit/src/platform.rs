@@ -43,6 +43,9 @@ pub struct PlatformOptions {
     pub nats_configuration: String,
     /// The directory of built service programs. Absent: STATEWARD_BIN_DIR, else they are built now.
     pub programs: Option<PathBuf>,
+    /// Other directories for gateways and for authorities, such as a later version's.
+    pub gateway_programs: Option<PathBuf>,
+    pub authority_programs: Option<PathBuf>,
     pub database: String,
 }
 
@@ -64,6 +67,8 @@ impl Default for PlatformOptions {
             mongo_uri: None,
             nats_configuration: String::new(),
             programs: None,
+            gateway_programs: None,
+            authority_programs: None,
             database: format!("test_{}", random_name()),
         }
     }
@@ -264,6 +269,11 @@ struct Wiring<'a> {
 
 impl Wiring<'_> {
     async fn launch(&self, service: &str, index: usize, admin_port: Option<u16>, config: Config) -> anyhow::Result<Service> {
+        let programs = match service {
+            "gateway" => &self.options.gateway_programs,
+            "state-authority" => &self.options.authority_programs,
+            _ => &None,
+        };
         let name = if index == 0 { service.to_owned() } else { format!("{service}-{}", index + 1) };
         Service::launch(ServiceOptions {
             service: service.to_owned(),
@@ -273,7 +283,7 @@ impl Wiring<'_> {
             config: [self.common.clone(), config].concat(),
             environment: self.options.environment.clone(),
             admin_port,
-            programs: self.options.programs.clone(),
+            programs: programs.as_ref().or(self.options.programs.as_ref()).cloned(),
         })
         .await
     }

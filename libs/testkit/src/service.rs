@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::{
     http,
@@ -198,6 +198,18 @@ pub fn build(services: &[&str]) -> anyhow::Result<()> {
     }
     built.extend(missing.into_iter().map(str::to_owned));
     Ok(())
+}
+
+/// Builds gateway and state-authority of a later version, and gives the directory that has them under their plain names.
+pub fn build_version_2() -> anyhow::Result<PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--features", "stateward-gateway/version-2,stateward-state-authority/version-2"]);
+    for service in ["gateway", "state-authority"] {
+        cargo.args(["--package", &format!("stateward-{service}"), "--example", &format!("stateward-{service}")]);
+    }
+    let status = process::run(cargo.current_dir(workspace()).stdout(Stdio::null()))?.status;
+    ensure!(status.success(), "building version 2 of gateway and state-authority failed");
+    Ok(target_directory()?.join("debug/examples"))
 }
 
 /// The root of the repository.

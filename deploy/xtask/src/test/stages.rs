@@ -84,6 +84,8 @@ fn system_tests() -> anyhow::Result<Count> {
     // One of the clients is npm's own.
     node::install()?;
     build()?;
+    // Now, so that no test waits for it.
+    testkit::service::build_version_2()?;
     count(with_programs(&mut cargo(&["test", "--no-fail-fast", "--package", SYSTEM_TESTS])))
 }
 
