@@ -3,7 +3,7 @@
 mod conventions;
 pub(crate) mod span;
 
-pub use conventions::{Message, SEMANTIC_CONVENTIONS, mongodb};
+pub use conventions::{Message, SEMANTIC_CONVENTIONS, http_answered, http_server, mongodb};
 pub use span::{Kind, Span, is_exporting};
 
 use std::{

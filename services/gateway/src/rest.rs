@@ -10,6 +10,7 @@ mod openapi;
 mod problem;
 mod routes;
 mod sessions;
+mod traced;
 mod who;
 
 use std::{sync::Arc, time::Duration};
@@ -52,7 +53,8 @@ pub fn router(gateway: &Arc<Gateway>, allowed_origins: &[String], health: Health
         .layer(cors(allowed_origins))
         .with_state(Arc::clone(gateway));
     let probes = Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready)).with_state(health);
-    let router = Router::new().nest("/api", api).merge(probes);
+    // Outside of `nest`, where the path is whole.
+    let router = Router::new().nest("/api", api).layer(middleware::from_fn(traced::span)).merge(probes);
     if http.static_dir.as_os_str().is_empty() { router } else { router.fallback_service(ServeDir::new(&http.static_dir)) }
 }
 

@@ -1,9 +1,11 @@
 //! One session, written back.
 
+use game_state::Version;
 use protocol::{
     SessionId, SessionStatus,
     sync::{SyncTrigger, Synced},
     trace as name,
+    update::EntryKind,
 };
 use service_kit::{Clock, Span, TraceContext, trace};
 use store::{EntitySync, EntryKey, Store, StoreError, SyncMark};
@@ -19,6 +21,8 @@ use crate::{
 
 /// How often a session that has moved on is looked at again in one attempt.
 const LOOKS: usize = 4;
+/// How many entries may lie above the newest update before a write-back's span is linked with none.
+const LINK_WITHIN: u64 = 8;
 /// How often a transaction is repeated at once when another one was in its way.
 const CONFLICTS: usize = 5;
 
@@ -150,15 +154,18 @@ impl Syncer {
         }
     }
 
-    /// A write-back stands for all the updates since the last one: its span is linked with that of the newest.
+    /// A write-back stands for all the updates since the last one: its span is linked with that of the newest. The entries above that,
+    /// as the one that ends the session, are the command's own.
     async fn follow_from(&self, span: &Span, here: &EntitySync) {
         span.note(name::VERSION, || here.version.to_string());
         if !span.is_recorded() {
             return;
         }
-        let key = EntryKey { session: here.session.clone(), version: here.version };
-        let newest = self.store.entries_by_key(&[key]).await.unwrap_or_default();
-        if let Some(made_in) = newest.first().and_then(|entry| TraceContext::parse(entry.trace.as_deref()?)) {
+        let newest = (0..LINK_WITHIN).filter_map(|back| Version::new(here.version.get().checked_sub(back)?));
+        let keys: Vec<_> = newest.map(|version| EntryKey { session: here.session.clone(), version }).collect();
+        let entries = self.store.entries_by_key(&keys).await.unwrap_or_default();
+        let updates = entries.iter().filter(|entry| entry.kind == EntryKind::Update);
+        if let Some(made_in) = updates.max_by_key(|entry| entry.version).and_then(|entry| TraceContext::parse(entry.trace.as_deref()?)) {
             span.link(&made_in);
         }
     }

@@ -1,4 +1,4 @@
-//! Spans of messages and of the database, named and described as OpenTelemetry's semantic conventions say.
+//! Spans of messages, of HTTP and of the database, named and described as OpenTelemetry's semantic conventions say.
 
 use super::{
     TraceContext,
@@ -53,4 +53,32 @@ pub fn mongodb(parent: &TraceContext, name: &'static str) -> Span {
         span.note("db.collection.name", || collection);
     }
     span
+}
+
+/// The methods that conventions name; any other stands as `_OTHER`, so that nobody makes names of spans.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// A request by HTTP that is answered. `route` is the path with its parameters' names in place of their values; absent where there is none.
+pub fn http_server(parent: Option<&TraceContext>, method: &str, path: &str, route: Option<&str>) -> Span {
+    let span = Span::receive(parent, Kind::Server, "HTTP");
+    let known = METHODS.iter().find(|known| **known == method);
+    span.rename(|| match (known, route) {
+        (known, Some(route)) => format!("{} {route}", known.unwrap_or(&"HTTP")),
+        (known, None) => known.unwrap_or(&"HTTP").to_string(),
+    });
+    span.note("http.request.method", || known.copied().unwrap_or("_OTHER"));
+    span.note("url.path", || path.to_owned());
+    span.note("url.scheme", || "http");
+    if let Some(route) = route {
+        span.note("http.route", || route.to_owned());
+    }
+    span
+}
+
+/// The answer to [`http_server`]'s request. Only what is the server's fault makes the span a failed one.
+pub fn http_answered(span: &Span, status: u16) {
+    span.note("http.response.status_code", || i64::from(status));
+    if status >= 500 {
+        span.fail(status.to_string());
+    }
 }

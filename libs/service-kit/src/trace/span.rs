@@ -61,14 +61,14 @@ struct Recording {
     /// Absent at the root.
     parent: Option<u64>,
     kind: Kind,
-    name: &'static str,
     began: Instant,
     began_at: SystemTime,
     noted: Mutex<Noted>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Noted {
+    name: Cow<'static, str>,
     attributes: Vec<KeyValue>,
     links: Vec<Link>,
     failure: Option<Cow<'static, str>>,
@@ -102,8 +102,8 @@ impl Span {
     }
 
     fn recorded(context: TraceContext, parent: Option<u64>, kind: Kind, name: &'static str) -> Self {
-        let recording =
-            Recording { context, parent, kind, name, began: Instant::now(), began_at: clock::system_time(), noted: Mutex::default() };
+        let noted = Mutex::new(Noted { name: Cow::Borrowed(name), attributes: Vec::new(), links: Vec::new(), failure: None });
+        let recording = Recording { context, parent, kind, began: Instant::now(), began_at: clock::system_time(), noted };
         Self { context, recording: Some(Arc::new(recording)) }
     }
 
@@ -114,6 +114,13 @@ impl Span {
 
     pub fn is_recorded(&self) -> bool {
         self.recording.is_some()
+    }
+
+    /// A name that is only known at run time. It is made only if the span is recorded.
+    pub fn rename(&self, name: impl FnOnce() -> String) {
+        if let Some(recording) = &self.recording {
+            recording.noted().name = Cow::Owned(name());
+        }
     }
 
     /// Notes an attribute. The value is made only if the span is recorded.
@@ -150,9 +157,10 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         let Some(spans) = SPANS.get() else { return };
-        let noted = std::mem::take(&mut *self.noted());
+        let noted = self.noted.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut links = SpanLinks::default();
-        links.links = noted.links;
+        links.links = std::mem::take(&mut noted.links);
+        let (name, attributes, failure) = (std::mem::take(&mut noted.name), std::mem::take(&mut noted.attributes), noted.failure.take());
         spans.push(SpanData {
             span_context: otel(&self.context),
             parent_span_id: self.parent.map_or(SpanId::INVALID, SpanId::from),
@@ -164,15 +172,15 @@ impl Drop for Recording {
                 Kind::Producer => SpanKind::Producer,
                 Kind::Consumer => SpanKind::Consumer,
             },
-            name: Cow::Borrowed(self.name),
+            name,
             start_time: self.began_at,
             // A clock that is set back never makes a span end before it began.
             end_time: self.began_at + self.began.elapsed().max(Duration::from_nanos(1)),
-            attributes: noted.attributes,
+            attributes,
             dropped_attributes_count: 0,
             events: opentelemetry_sdk::trace::SpanEvents::default(),
             links,
-            status: noted.failure.map_or(Status::Unset, |description| Status::Error { description }),
+            status: failure.map_or(Status::Unset, |description| Status::Error { description }),
             instrumentation_scope: InstrumentationScope::builder("stateward").with_version(env!("CARGO_PKG_VERSION")).build(),
         });
     }

@@ -8,7 +8,7 @@ use axum::{
 use protocol::{ErrorBody, ErrorCode};
 use serde::Serialize;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
     error: Box<ErrorBody>,
@@ -39,6 +39,10 @@ impl Problem {
         self
     }
 }
+
+/// A problem of a request that never reached a handler with its trace: on its way out it is written again, with the trace's id.
+#[derive(Clone)]
+pub(super) struct Untraced(pub(super) Problem);
 
 impl From<ErrorBody> for Problem {
     fn from(error: ErrorBody) -> Self {
@@ -74,6 +78,9 @@ impl IntoResponse for Problem {
             error: &error,
         };
         let mut response = (status, Json(&body)).into_response();
+        if error.trace_id.is_none() {
+            response.extensions_mut().insert(Untraced(Problem { status, error: error.clone() }));
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

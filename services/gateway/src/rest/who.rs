@@ -9,10 +9,9 @@ use axum::{
 };
 use protocol::{ErrorBody, SessionId, rest::MOST_OF_A_PAGE};
 use serde::de::DeserializeOwned;
-use service_kit::TraceContext;
 use tokio::time::timeout;
 
-use super::Problem;
+use super::{Problem, traced};
 use crate::{auth::TokenRefused, client::Caller, events::malformed, service::Gateway};
 
 /// The caller of one request, with its trace.
@@ -22,7 +21,7 @@ impl FromRequestParts<Arc<Gateway>> for Who {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
-        let trace = trace_of(parts);
+        let trace = traced::of(parts);
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
         let verified = match token {
             Some(token) => gateway.auth.authenticate(token).await,
@@ -36,11 +35,6 @@ impl FromRequestParts<Arc<Gateway>> for Who {
             Err(refused) => Err(Problem::new(StatusCode::UNAUTHORIZED, refused.into()).traced(trace.trace_id())),
         }
     }
-}
-
-fn trace_of(parts: &Parts) -> TraceContext {
-    let header = parts.headers.get(protocol::headers::TRACE_PARENT).and_then(|value| value.to_str().ok());
-    TraceContext::parse_or_new(header)
 }
 
 /// The scheme's name has no case.

@@ -14,6 +14,8 @@ fn reason(response: &Response) -> String {
     let body: Value = response.json().unwrap();
     assert_eq!(body["status"], json!(response.status));
     assert!(body["type"].as_str().unwrap().starts_with("urn:stateward:error:"));
+    // Also of one that never reached a handler.
+    assert_eq!(body["traceId"].as_str().map(str::len), Some(32), "{body}");
     body["details"]["reason"].as_str().unwrap().to_owned()
 }
 

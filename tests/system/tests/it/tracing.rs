@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{Client, Collector, PlatformOptions, Transport, client, eventually, otlp::Span};
+use testkit::{Client, Collector, PlatformOptions, Transport, client, eventually, http, otlp::Span};
 
-use crate::table::{GM, Table};
+use crate::table::{GM, Table, empty_campaign};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,6 +117,7 @@ async fn one_update_is_one_trace_through_every_process_and_its_write_back_is_lin
             assert_eq!(span.attribute(key), *value, "{key} of {}", span.name);
         }
     }
+    let processed = named("process session.{id}.update").id.clone();
     let contents = format!("{:?}", collector.spans());
     assert!(!contents.contains("a secret mood") && !contents.contains("eyJ"), "no contents and no token in any span");
 
@@ -145,6 +146,7 @@ async fn one_update_is_one_trace_through_every_process_and_its_write_back_is_lin
     let names: std::collections::BTreeSet<_> = sync.iter().map(|span| span.name.as_str()).collect();
     assert!(names.contains("commitTransaction") && names.contains("send session.{id}.synced"), "{names:?}");
     assert_eq!(collector.trace(end).iter().filter(|span| span.id == written.parent && span.name == "send session.{id}.sync").count(), 1);
+    assert_eq!(written.links, [(trace.to_owned(), processed)], "and not with the entry that ended the session");
     assert_eq!(collector.fault(), None);
 
     for service in ["stateward-gateway", "stateward-state-authority", "stateward-sync-worker"] {
@@ -177,4 +179,101 @@ async fn an_update_that_is_not_sampled_exports_nothing() {
     let spans = collector.spans();
     assert!(spans.iter().any(|span| span.trace.starts_with("44")), "the sampled one is here");
     assert!(spans.iter().all(|span| span.trace.starts_with("44")), "{:?}", tree(&collector.trace(trace)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_insert_of_many_updates_is_linked_with_each_in_both_directions() {
+    const TABLES: usize = 12;
+    let collector = Collector::start().await.unwrap();
+    let table = table(&collector, &BY_PARENT).await.unwrap();
+    let url = table.platform.url();
+    let mut sessions = Vec::new();
+    for _ in 0..TABLES {
+        let campaign = table.platform.load_campaign(&empty_campaign()).await.unwrap();
+        let session = table.platform.create_session(&campaign, "Side by side", GM, &[]).await.unwrap();
+        let gm = Client::connect(Transport::WebSocket, &url, &table.token(GM)).await.unwrap();
+        gm.join(&session).await.unwrap();
+        sessions.push((session, gm));
+    }
+    // Updates are gathered while an insert is under way: with one that is held up, the next takes all that came meanwhile.
+    let mut batched = None;
+    for base in 0..10_u64 {
+        let hold = json!({"mode": {"times": 1}, "data": {"failCommands": ["insert"], "blockConnection": true, "blockTimeMS": 300}});
+        table.platform.mongo.fail_point("failCommand", hold).await.unwrap();
+        let mut answers = Vec::new();
+        for (index, (session, gm)) in sessions.iter().enumerate() {
+            let trace = format!("{:016x}{:016x}", base + 1, index + 1);
+            let operations = json!([{"path": "pluginData.n", "operation": "set", "value": base}]);
+            let update = client::update(session, &format!("u{base}"), base, operations);
+            answers.push(gm.send_traced("gameState:update", update, Some(&traceparent(&trace, true))).await.unwrap());
+        }
+        for answer in answers {
+            assert_eq!(answer.wait().await.unwrap()["success"], true);
+        }
+        // All inserts of this round: together they hold every update once.
+        let round = format!("{:016x}", base + 1);
+        let inserts = eventually("the spans of the inserts", PATIENCE, async || {
+            let inserts: Vec<_> = collector.spans().into_iter().filter(|span| span.name == "insert sessionUpdates").collect();
+            let inserts: Vec<_> = inserts.into_iter().filter(|span| span.trace.starts_with(&round)).collect();
+            (inserts.iter().map(|span| span.links.len() + 1).sum::<usize>() == TABLES).then_some(inserts)
+        });
+        batched = inserts.await.unwrap().into_iter().find(|span| !span.links.is_empty());
+        if batched.is_some() {
+            break;
+        }
+    }
+    let batched = batched.expect("an insert of several updates, when one before it was held up");
+    let size: usize = batched.attribute("db.operation.batch.size").parse().unwrap();
+    assert_eq!(size, batched.links.len() + 1, "it stands below the first update, and is linked with the others");
+    for (trace, commit) in &batched.links {
+        let commit =
+            eventually("the span of each commit", PATIENCE, async || collector.trace(trace).into_iter().find(|span| span.id == *commit));
+        let commit = commit.await.unwrap();
+        assert_eq!((commit.name.as_str(), &commit.links), ("commit", &vec![(batched.trace.clone(), batched.id.clone())]));
+        assert_ne!(commit.trace, batched.trace, "each update is a trace of its own");
+    }
+    table.platform.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_by_http_is_a_span_below_its_callers_and_above_the_commands() {
+    let collector = Collector::start().await.unwrap();
+    let table = table(&collector, &BY_PARENT).await.unwrap();
+    let (url, token, session) = (table.platform.url(), table.token(GM), table.session.as_str());
+    let ask = async |method, path: &str, trace: &str| {
+        let headers = [("traceparent", &*traceparent(trace, true))];
+        let request = http::Request { method, token: Some(&token), headers: &headers, body: None };
+        http::send(&url, path, request).await.unwrap()
+    };
+    let paused = "55f92f3577b34da6a3ce929d0e0e4736";
+    let path = format!("/api/sessions/{session}/pause");
+    assert_eq!(ask("POST", &path, paused).await.status, 200);
+    let spans = eventually("the request's spans", PATIENCE, async || {
+        let spans = collector.trace(paused);
+        spans.iter().any(|span| span.kind == "Server").then_some(spans)
+    });
+    let spans = spans.await.unwrap();
+    let request = spans.iter().find(|span| span.kind == "Server").unwrap();
+    assert_eq!(
+        (request.name.as_str(), request.parent.as_str(), request.failed),
+        ("POST /api/sessions/{id}/pause", "00f067aa0ba902b7", false)
+    );
+    for (key, value) in [
+        ("http.request.method", "POST"),
+        ("http.route", "/api/sessions/{id}/pause"),
+        ("url.path", path.as_str()),
+        ("url.scheme", "http"),
+        ("http.response.status_code", "200"),
+    ] {
+        assert_eq!(request.attribute(key), value, "{key}");
+    }
+    assert!(spans.iter().any(|span| span.parent == request.id && span.name == "send session.{id}.command"), "{:?}", tree(&spans));
+
+    // A refusal by the router itself says the trace too; it is the caller's fault, and no failed span.
+    let nowhere = "66f92f3577b34da6a3ce929d0e0e4736";
+    let answer = ask("GET", "/api/nowhere", nowhere).await;
+    assert_eq!((answer.status, &answer.json().unwrap()["traceId"]), (404, &json!(nowhere)));
+    let span = eventually("its span", PATIENCE, async || collector.trace(nowhere).into_iter().next()).await.unwrap();
+    assert_eq!((span.name.as_str(), span.attribute("http.response.status_code"), span.failed), ("GET", "404", false));
+    table.platform.stop().await.unwrap();
 }
