@@ -53,7 +53,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Token {
-    /// Makes a token with the secret in auth.hs256_secret
+    /// Makes a token with the key of auth.algorithm: auth.hs256_secret or auth.private_key
     Gen {
         /// Who it is for
         user: String,

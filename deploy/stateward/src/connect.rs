@@ -11,6 +11,7 @@ use store::{Store, StoreConfig};
 use crate::{
     cli,
     exit::{Refusal, Unreachable},
+    token::Algorithm,
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,14 +27,27 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Auth {
+    /// `hs256`, `rs256`, `es256` or `eddsa`.
+    pub algorithm: Algorithm,
     pub hs256_secret: Secret,
+    /// For the other algorithms, as PEM: what tokens are checked with. Better given as `auth.public_key_file`.
+    pub public_key: String,
+    /// For the other algorithms, as PEM: what tokens are made with. No gateway has it. Better given as `auth.private_key_file`.
+    pub private_key: Secret,
     pub issuer: String,
     pub audience: String,
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { hs256_secret: Secret::default(), issuer: "stateward-dev".to_owned(), audience: "stateward".to_owned() }
+        Self {
+            algorithm: Algorithm::default(),
+            hs256_secret: Secret::default(),
+            public_key: String::new(),
+            private_key: Secret::default(),
+            issuer: "stateward-dev".to_owned(),
+            audience: "stateward".to_owned(),
+        }
     }
 }
 

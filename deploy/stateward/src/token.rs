@@ -3,26 +3,84 @@
 use std::io::Read as _;
 
 use anyhow::{Context as _, ensure};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use protocol::{
     UserId,
     identity::{SCOPE_ADMIN, SCOPE_SYSTEM},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use service_kit::{Clock, ConfigError};
 
-use crate::{cli::Token, connect::Config, exit::Exit, output::Output};
+use crate::{
+    cli::Token,
+    connect::{Auth, Config},
+    exit::Exit,
+    output::Output,
+};
 
 /// As the gateway's.
 const MIN_SECRET_BYTES: usize = 32;
 const LEEWAY_SECONDS: u64 = 30;
 
-pub fn run(config: &Config, command: Token, out: &Output) -> anyhow::Result<Exit> {
-    let secret = config.auth.hs256_secret.expose();
-    if secret.len() < MIN_SECRET_BYTES {
-        let says = format!("is needed to make and check tokens, with at least {MIN_SECRET_BYTES} bytes; better as auth.hs256_secret_file");
-        return Err(ConfigError::invalid("auth.hs256_secret", says).into());
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    #[default]
+    Hs256,
+    Rs256,
+    Es256,
+    EdDsa,
+}
+
+impl Algorithm {
+    fn jwt(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+        }
     }
+}
+
+impl Auth {
+    fn signing(&self) -> Result<EncodingKey, ConfigError> {
+        let pem = self.private_key.expose().as_bytes();
+        let read = match self.algorithm {
+            Algorithm::Hs256 => return Ok(EncodingKey::from_secret(self.secret()?)),
+            _ if pem.is_empty() => return Err(ConfigError::invalid("auth.private_key", "is needed to make tokens of this auth.algorithm")),
+            Algorithm::Rs256 => EncodingKey::from_rsa_pem(pem),
+            Algorithm::Es256 => EncodingKey::from_ec_pem(pem),
+            Algorithm::EdDsa => EncodingKey::from_ed_pem(pem),
+        };
+        read.map_err(|_| ConfigError::invalid("auth.private_key", "is no private key of the configured algorithm in PEM"))
+    }
+
+    fn checking(&self) -> Result<DecodingKey, ConfigError> {
+        let pem = self.public_key.as_bytes();
+        let read = match self.algorithm {
+            Algorithm::Hs256 => return Ok(DecodingKey::from_secret(self.secret()?)),
+            _ if pem.is_empty() => return Err(ConfigError::invalid("auth.public_key", "is needed to check tokens of this auth.algorithm")),
+            Algorithm::Rs256 => DecodingKey::from_rsa_pem(pem),
+            Algorithm::Es256 => DecodingKey::from_ec_pem(pem),
+            Algorithm::EdDsa => DecodingKey::from_ed_pem(pem),
+        };
+        read.map_err(|_| ConfigError::invalid("auth.public_key", "is no public key of the configured algorithm in PEM"))
+    }
+
+    fn secret(&self) -> Result<&[u8], ConfigError> {
+        let secret = self.hs256_secret.expose();
+        if secret.len() < MIN_SECRET_BYTES {
+            let says =
+                format!("is needed to make and check tokens, with at least {MIN_SECRET_BYTES} bytes; better as auth.hs256_secret_file");
+            return Err(ConfigError::invalid("auth.hs256_secret", says));
+        }
+        Ok(secret.as_bytes())
+    }
+}
+
+pub fn run(config: &Config, command: Token, out: &Output) -> anyhow::Result<Exit> {
     match command {
         Token::Gen { user, name, admin, system, ttl } => {
             let user: UserId = user.parse().map_err(|error| anyhow::anyhow!("{user:?} is no user id: {error}"))?;
@@ -36,7 +94,7 @@ pub fn run(config: &Config, command: Token, out: &Output) -> anyhow::Result<Exit
             if !scope.is_empty() {
                 claims["scope"] = json!(scope);
             }
-            let token = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes()))?;
+            let token = encode(&Header::new(config.auth.algorithm.jwt()), &claims, &config.auth.signing()?)?;
             out.result(&json!({"token": token, "expiresAt": (now + ttl) * 1000}), || token.clone());
             Ok(Exit::Well)
         }
@@ -56,14 +114,13 @@ pub fn run(config: &Config, command: Token, out: &Output) -> anyhow::Result<Exit
 
 fn check(config: &Config, token: &str, out: &Output) -> anyhow::Result<Exit> {
     ensure!(!token.is_empty(), "there is no token to check");
-    let mut validation = Validation::new(Algorithm::HS256);
+    let mut validation = Validation::new(config.auth.algorithm.jwt());
     validation.leeway = LEEWAY_SECONDS;
     validation.validate_nbf = true;
     validation.set_issuer(&[&config.auth.issuer]);
     validation.set_audience(&[&config.auth.audience]);
     validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-    let key = DecodingKey::from_secret(config.auth.hs256_secret.expose().as_bytes());
-    match decode::<Value>(token, &key, &validation) {
+    match decode::<Value>(token, &config.auth.checking()?, &validation) {
         Ok(read) => {
             let claims = read.claims;
             out.result(&json!({"valid": true, "claims": claims}), || format!("valid\n{claims:#}"));

@@ -46,3 +46,52 @@ fn what_changes_sessions_is_not_done_by_accident() {
     }
     assert_eq!(stateward(&["session", "repair", "s1", "rehash", "--yes"]).0, Some(2), "a reason is needed");
 }
+
+#[test]
+fn tokens_of_every_algorithm_are_made_with_the_private_key_and_checked_with_the_public_one() {
+    let pair = |algorithm| match algorithm {
+        "rs256" => rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap(),
+        "es256" => rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap(),
+        _ => rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap(),
+    };
+    let run = |algorithm: &str, keys: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stateward"));
+        command.env_clear().env("STATEWARD_AUTH__ALGORITHM", algorithm).envs(keys.iter().copied()).args(arguments);
+        let output = command.output().expect("the command runs");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    for algorithm in ["rs256", "es256", "eddsa"] {
+        let (ours, theirs) = (pair(algorithm), pair(algorithm));
+        let public = |pair: &rcgen::KeyPair| pair.public_key_pem();
+        let private = ours.serialize_pem();
+        let (code, token, said) = run(algorithm, &[("STATEWARD_AUTH__PRIVATE_KEY", &private)], &["token", "gen", "ann"]);
+        assert_eq!(code, Some(0), "{algorithm}: {said}");
+        let check = |key: &str| run(algorithm, &[("STATEWARD_AUTH__PUBLIC_KEY", key)], &["token", "check", &token]);
+        let (code, said, _) = check(&public(&ours));
+        assert!(code == Some(0) && said.starts_with("valid"), "{algorithm}: {said}");
+        assert_eq!(check(&public(&theirs)).0, Some(1), "{algorithm}: another's key");
+        let (code, _, said) = run(algorithm, &[], &["token", "check", &token]);
+        assert!(code == Some(64) && said.contains("auth.public_key"), "{algorithm}: {said}");
+        // As a token of the other kind it is worth nothing.
+        assert_eq!(stateward(&["token", "check", &token]).0, Some(1), "{algorithm}");
+    }
+}
+
+#[test]
+fn a_configuration_is_judged_by_the_services_own_program() {
+    let program = testkit::service::program_of("state-authority").unwrap();
+    let scratch = testkit::scratch::Scratch::new("config-check").unwrap();
+    let file = scratch.path().join("authority.toml");
+    let (file, program) = (file.to_str().unwrap(), program.to_str().unwrap());
+    let check = |text: &str| {
+        std::fs::write(file, text).unwrap();
+        stateward(&["config", "check", "state-authority", file, "--program", program])
+    };
+    let (code, ..) = check("[mongo]\nuri = \"mongodb://127.0.0.1:1/?replicaSet=a\"\n");
+    assert_eq!(code, Some(0));
+    let (code, out, err) = check("[mongo]\nurri = \"mongodb://127.0.0.1:1\"\n");
+    assert!(code == Some(64) && format!("{out}{err}").contains("mongo.uri"), "{code:?} {out} {err}");
+    assert_eq!(stateward(&["config", "check", "state-authority", file, "--program", "/does/not/exist"]).0, Some(1));
+    assert!(["zsh", "fish"].iter().all(|shell| stateward(&["completions", shell]).1.contains("dead-letters")));
+}
