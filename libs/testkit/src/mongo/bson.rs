@@ -1,6 +1,6 @@
 //! BSON as JSON values, for looking at documents and for commands. A second reading of what the store writes.
 //!
-//! Dates and object ids are `{"$date": milliseconds}` and `{"$oid": hex}` in both directions; `{"$long": number}` encodes
+//! Dates, object ids and bytes are `{"$date": milliseconds}`, `{"$oid": hex}` and `{"$binary": hex}` in both directions; `{"$long": number}` encodes
 //! 64 bits even of a small number.
 
 use anyhow::{Context, bail, ensure};
@@ -81,11 +81,16 @@ fn encode_object(out: &mut Vec<u8>, fields: &Map<String, Value>) -> anyhow::Resu
             return Ok(0x12);
         }
         if let Some(hex) = fields.get("$oid").and_then(Value::as_str) {
-            ensure!(hex.len() == 24 && hex.is_ascii(), "an object id is 24 hexadecimal digits");
-            for pair in (0..24).step_by(2) {
-                out.push(u8::from_str_radix(&hex[pair..pair + 2], 16)?);
-            }
+            ensure!(hex.len() == 24, "an object id is 24 hexadecimal digits");
+            out.extend(from_hex(hex)?);
             return Ok(0x07);
+        }
+        if let Some(hex) = fields.get("$binary").and_then(Value::as_str) {
+            let bytes = from_hex(hex)?;
+            out.extend_from_slice(&i32::try_from(bytes.len())?.to_le_bytes());
+            out.push(0);
+            out.extend(bytes);
+            return Ok(0x05);
         }
     }
     let start = out.len();
@@ -183,6 +188,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+pub(crate) fn from_hex(hex: &str) -> anyhow::Result<Vec<u8>> {
+    ensure!(hex.len().is_multiple_of(2) && hex.is_ascii(), "hexadecimal digits come in pairs");
+    (0..hex.len()).step_by(2).map(|at| Ok(u8::from_str_radix(&hex[at..at + 2], 16)?)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -193,7 +203,7 @@ mod tests {
     fn what_is_encoded_is_decoded() {
         let document = json!({
             "a": null, "b": true, "c": 1, "d": 5_000_000_000_i64, "e": 0.5, "f": "ü\u{1f600}", "g": [1, [2], {"h": []}],
-            "i": {"$date": 7}, "j": {"$oid": "0123456789abcdef01234567"}, "": {},
+            "i": {"$date": 7}, "j": {"$oid": "0123456789abcdef01234567"}, "k": {"$binary": "00ff10"}, "": {},
         });
         let bytes = encode(None, document.as_object().unwrap(), None).unwrap();
         assert_eq!(decode(&bytes).unwrap(), document);

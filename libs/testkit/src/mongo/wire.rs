@@ -1,5 +1,7 @@
 //! A small client of mongod: one connection, one command at a time, JSON values in and out.
 
+mod scram;
+
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};

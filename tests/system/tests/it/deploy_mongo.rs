@@ -1,0 +1,148 @@
+//! MongoDB as `deploy/mongo/users.js` describes it: a user with the least rights for each service that uses it.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use testkit::{
+    Mongo, PlatformOptions,
+    client::accepted,
+    mongo::{MongoOptions, wire::Connection},
+    scratch::{Scratch, random_name},
+    service::workspace,
+};
+
+use crate::{play::Play, table::Table};
+
+/// User, and the variable of the script with its password.
+const USERS: [(&str, &str); 4] = [
+    ("state-authority", "AUTHORITY_PASSWORD"),
+    ("sync-worker", "SYNC_PASSWORD"),
+    ("stateward", "OPERATOR_PASSWORD"),
+    ("migration-job", "MIGRATION_PASSWORD"),
+];
+const UNAUTHORIZED: &str = "(13)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platform_plays_with_a_user_for_each_service_and_each_is_denied_the_rest() -> anyhow::Result<()> {
+    let guarded = Guarded::start().await?;
+    let uri = |user: &str| vec![("MONGO__URI".to_owned(), guarded.uri(user))];
+    let table = Table::set(PlatformOptions {
+        authorities: 1,
+        authority_config: uri("state-authority"),
+        sync_worker_config: uri("sync-worker"),
+        database: guarded.database.clone(),
+        ..PlatformOptions::default()
+    })
+    .await?;
+    let session = table.session.clone();
+    let gm = table.gm().await?;
+    let mut play = Play::new("mongo-users");
+    for _ in 0..10 {
+        play.step(&session, &gm).await?;
+    }
+    let ended = accepted(gm.client.request("gameSession:end", json!(session)).await?)?;
+    ensure!(ended["session"]["status"] == "ended" || ended["status"] == "ended", "the sync-worker's user does not suffice: {ended}");
+    table.platform.stop().await?;
+
+    let database = guarded.database.as_str();
+    let entry = |id: &str| json!({"documents": [{"_id": format!("{session}:{id}")}]});
+    let touch = json!({"updates": [{"q": {"_id": session}, "u": {"$set": {"status": "ended"}}}]});
+    let wipe = json!({"deletes": [{"q": {}, "limit": 0}]});
+
+    // The sync-worker reads the journal, and can write neither entries nor sessions.
+    let mut sync = guarded.connect("sync-worker").await?;
+    sync.command(database, "find", json!("sessionUpdates"), json!({})).await?;
+    denied(&mut sync, database, "insert", "sessionUpdates", entry("9999999999999990")).await?;
+    denied(&mut sync, database, "insert", "gameSessions", entry("x")).await?;
+    denied(&mut sync, database, "delete", "gameSessions", wipe.clone()).await?;
+    denied(&mut sync, database, "delete", "sessionUpdates", wipe.clone()).await?;
+
+    // The operator reads, and writes nothing.
+    let mut operator = guarded.connect("stateward").await?;
+    for collection in ["gameSessions", "sessionUpdates", "sessionBackups"] {
+        operator.command(database, "find", json!(collection), json!({})).await?;
+        denied(&mut operator, database, "insert", collection, entry("x")).await?;
+        denied(&mut operator, database, "update", collection, touch.clone()).await?;
+        denied(&mut operator, database, "delete", collection, wipe.clone()).await?;
+    }
+    denied(&mut operator, database, "find", "characters", json!({})).await?;
+
+    // The authority writes in its database and in no other, and makes no users.
+    let mut authority = guarded.connect("state-authority").await?;
+    authority.command(database, "insert", json!("sessionUpdates"), entry("9999999999999999")).await?;
+    denied(&mut authority, "somebody_elses", "insert", "sessionUpdates", entry("x")).await?;
+    denied(&mut authority, database, "createUser", "another", json!({"pwd": "x", "roles": []})).await?;
+
+    // Without a password there is nothing.
+    let mut stranger = guarded.mongo.connect().await?;
+    let refused = stranger.command(database, "find", json!("gameSessions"), json!({})).await;
+    ensure!(refused.is_err_and(|error| error.to_string().contains("requires authentication")), "a stranger reads sessions");
+    let mut wrong = guarded.mongo.connect().await?;
+    ensure!(wrong.authenticate(database, "sync-worker", &password("stateward")).await.is_err(), "one user's password served another");
+    guarded.mongo.stop().await?;
+    Ok(())
+}
+
+async fn denied(connection: &mut Connection, database: &str, command: &str, on: &str, fields: Value) -> anyhow::Result<()> {
+    let refused = connection.command(database, command, json!(on), fields).await;
+    let refusal = refused.err().with_context(|| format!("{command} on {database}.{on} was done"))?.to_string();
+    ensure!(refusal.contains(UNAUTHORIZED), "{command} on {on} failed otherwise: {refusal}");
+    Ok(())
+}
+
+fn password(user: &str) -> String {
+    format!("only-the-tests-know-{user}")
+}
+
+/// A mongod that asks for passwords, with the users of the script.
+struct Guarded {
+    mongo: Mongo,
+    database: String,
+    _scratch: Scratch,
+}
+
+impl Guarded {
+    async fn start() -> anyhow::Result<Self> {
+        let scratch = Scratch::new("deploy-mongo")?;
+        let (data, database) = (scratch.path().join("data"), format!("test_{}", random_name()));
+        // Users are made while nobody asks for any.
+        let open = Mongo::start_with(MongoOptions { data: Some(data.clone()), ..MongoOptions::default() }).await?;
+        let mut connection = open.connect().await?;
+        for command in commands(&database)? {
+            let name = command["name"].as_str().context("a command has a name")?;
+            connection.command(&database, name, command["value"].clone(), command["fields"].clone()).await?;
+        }
+        open.stop().await?;
+        let key = scratch.path().join("key");
+        fs::write(&key, "c2hhcmVkIGJ5IGFsbCBtZW1iZXJzIG9mIHRoZSBzZXQ=")?;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+        let args = vec!["--auth".to_owned(), "--keyFile".to_owned(), key.display().to_string()];
+        let mongo = Mongo::start_with(MongoOptions { port: Some(open.port()), data: Some(data), args, ..MongoOptions::default() }).await?;
+        Ok(Self { mongo, database, _scratch: scratch })
+    }
+
+    fn uri(&self, user: &str) -> String {
+        let (password, address, database) = (password(user), self.mongo.address(), &self.database);
+        format!("mongodb://{user}:{password}@{address}/?directConnection=true&authSource={database}")
+    }
+
+    async fn connect(&self, user: &str) -> anyhow::Result<Connection> {
+        let mut connection = self.mongo.connect().await?;
+        connection.authenticate(&self.database, user, &password(user)).await.with_context(|| user.to_owned())?;
+        Ok(connection)
+    }
+}
+
+/// What the script does, as commands.
+fn commands(database: &str) -> anyhow::Result<Vec<Value>> {
+    let mut node = Command::new("node");
+    node.arg(workspace().join("tests/system/mongo-users.mjs")).arg(workspace().join("deploy/mongo/users.js"));
+    node.envs(USERS.map(|(user, variable)| (variable, password(user)))).env("STATEWARD_DATABASE", database);
+    let done = node.output()?;
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let lines = String::from_utf8(done.stdout)?;
+    let commands = lines.lines().map(serde_json::from_str).collect::<Result<Vec<_>, _>>()?;
+    ensure!(commands.len() == USERS.len() + 2, "{} commands", commands.len());
+    Ok(commands)
+}
