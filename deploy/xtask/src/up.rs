@@ -138,7 +138,10 @@ pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
         ..PlatformOptions::default()
     })
     .await?;
-    let card = demo::load(&platform).await.context("loading the demo campaign")?;
+    let mut card = demo::load(&platform).await.context("loading the demo campaign")?;
+    if let Some(cluster) = &cluster {
+        (card.nats, card.mongo, card.members) = (cluster.nats_url(), cluster.mongo_uri(), cluster.members());
+    }
     Ok(Running { platform, card, cluster, _data: scratch })
 }
 

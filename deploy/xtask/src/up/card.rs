@@ -1,6 +1,6 @@
 //! What `up` tells when everything is ready: addresses, ids, tokens and process ids, for people and for programs.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -21,6 +21,9 @@ pub(crate) struct Card {
     pub(crate) outsider: User,
     pub(crate) admin: User,
     pub(crate) pids: Pids,
+    /// With `--cluster`: the process id of each nats-server and each mongod.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) members: BTreeMap<String, u32>,
     #[serde(skip)]
     pub(crate) campaign: String,
 }

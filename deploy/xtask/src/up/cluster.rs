@@ -1,6 +1,8 @@
 //! `up --cluster`: what a production installation has of NATS and MongoDB, on one machine. Kill any process by its id and watch play go on;
 //! it is started again.
 
+use std::collections::BTreeMap;
+
 use testkit::{Process, mongo::set::ReplicaSet, nats::cluster::NatsCluster};
 
 use crate::run::say;
@@ -16,14 +18,21 @@ impl Cluster {
         say("starting three nats-servers and three mongods ...");
         let (nats, mongo) = tokio::try_join!(NatsCluster::start(), ReplicaSet::start())?;
         let cluster = Self { nats, mongo };
-        for process in cluster.processes() {
-            say(&format!("{:>17} | process id {}", process.name(), process.pid().unwrap_or_default()));
+        for (name, pid) in cluster.members() {
+            say(&format!("{name:>17} | process id {pid}"));
         }
         Ok(cluster)
     }
 
     pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {
         self.nats.nodes.iter().map(|node| node.process()).chain(self.mongo.members.iter().map(|member| &member.process))
+    }
+
+    /// Name and process id of each.
+    pub(super) fn members(&self) -> BTreeMap<String, u32> {
+        let nats = self.nats.nodes.iter().enumerate().map(|(index, node)| (format!("nats-{index}"), node.process()));
+        let mongo = self.mongo.members.iter().enumerate().map(|(index, member)| (format!("mongod-{index}"), &member.process));
+        nats.chain(mongo).filter_map(|(name, process)| Some((name, process.pid()?))).collect()
     }
 
     /// For all services.

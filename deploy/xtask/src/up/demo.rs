@@ -1,6 +1,6 @@
 //! The demo campaign out of its JSON files, through the same REST interface that everybody uses.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -61,6 +61,7 @@ pub(super) async fn load(platform: &Platform) -> anyhow::Result<Card> {
         outsider: user(&demo.outsider),
         admin: User { user_id: "admin".to_owned(), token: platform.admin_token(), name: "admin".to_owned() },
         pids: Pids::of(platform)?,
+        members: BTreeMap::new(),
         campaign: demo.name,
     })
 }
