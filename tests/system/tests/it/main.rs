@@ -5,9 +5,12 @@
 
 mod abuse;
 mod catch_up;
+mod cluster;
 mod configuration;
 mod contract;
 mod deploy_chart;
+mod deploy_images;
+mod deploy_mongo;
 mod deploy_nats;
 mod ending;
 mod faults;
@@ -15,6 +18,7 @@ mod fleet;
 mod follower;
 mod journal;
 mod kills;
+mod logs;
 mod membership;
 mod observability;
 mod play;
@@ -26,4 +30,5 @@ mod start_order;
 mod table;
 mod tracing;
 mod updates;
+mod versions;
 mod write_back;
