@@ -53,7 +53,10 @@ async fn an_update_and_a_connection_leave_a_line_each_with_the_documented_fields
     }
     let said: Vec<_> = lines.iter().map(|line| [&line["update"], &line["version"], &line["result"], &line["reason"]]).collect();
     ensure!(said[0] == [&json!("u-good"), &json!("2"), &json!("success"), &json!("")], "{said:?}");
-    ensure!(said[1][0] == "u-stale" && said[1][2] == "VERSION_CONFLICT" && said[1][3] == refused["error"]["details"]["reason"], "{said:?}");
+    ensure!(
+        said[1][0] == "u-stale" && said[1][2] == "VERSION_CONFLICT" && *said[1][3] == refused["error"]["details"]["reason"],
+        "{said:?}"
+    );
 
     gm.close().await;
     let lines = lines_of("gateway", "stateward::connections", 1).await?;
