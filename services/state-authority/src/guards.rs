@@ -39,6 +39,12 @@ pub const OFF_THE_CHAIN: &str = "off-the-chain";
 pub const BUSY: &str = "busy";
 /// The cache is bounded.
 pub const EVICTION: &str = "eviction";
+/// What passes by itself is tried again.
+pub const RETRY: &str = "retry";
+/// All that a request does on MongoDB has one deadline.
+pub const ONE_DEADLINE: &str = "one-deadline";
+/// What a session may have hashed in a second is bounded.
+pub const HASH_RATE: &str = "hash-rate";
 /// A session is ended by the sync of its own ending only.
 pub const ENDING: &str = "ending";
 
@@ -63,6 +69,9 @@ pub fn all() -> Vec<&'static str> {
         OFF_THE_CHAIN,
         BUSY,
         EVICTION,
+        RETRY,
+        ONE_DEADLINE,
+        HASH_RATE,
         ENDING,
     ];
     own.into_iter().chain(store::guards::ALL).collect()

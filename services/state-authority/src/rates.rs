@@ -6,7 +6,7 @@ use game_state::{Limits, StateSize};
 use protocol::ErrorBody;
 use tokio::time::Instant;
 
-use crate::config::Rates;
+use crate::{config::Rates, guards};
 
 const WINDOW: Duration = Duration::from_secs(1);
 /// Of the limit of a state: from here on operators are told, once each time that it is passed.
@@ -44,7 +44,7 @@ impl Rate {
     pub fn may_hash(&mut self, now: Instant, rates: &Rates) -> Result<(), ErrorBody> {
         self.roll(now, rates);
         let limit = rates.hashed_bytes_per_second;
-        if limit == 0 || self.hashed < limit {
+        if limit == 0 || self.hashed < limit || !guards::holds(guards::HASH_RATE) {
             return Ok(());
         }
         let seconds = u32::try_from(self.hashed / limit).unwrap_or(u32::MAX);

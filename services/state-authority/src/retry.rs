@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use store::StoreError;
 use tokio::time::Instant;
 
-use crate::{context::Authority, metrics::Operation};
+use crate::{context::Authority, guards, metrics::Operation};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -20,10 +20,11 @@ impl Authority {
         deadline: Instant,
         work: impl Fn() -> BoxFuture<'a, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let deadline = if guards::holds(guards::ONE_DEADLINE) { deadline } else { self.request_deadline() };
         let (began, mut pause) = (self.clock.instant(), FIRST_PAUSE);
         loop {
             let error = match tokio::time::timeout_at(deadline, work()).await {
-                Ok(Err(error)) if error.is_transient() => error,
+                Ok(Err(error)) if error.is_transient() && guards::holds(guards::RETRY) => error,
                 Ok(done) => return done,
                 Err(_) => return Err(StoreError::Timeout { operation, after: began.elapsed() }),
             };
