@@ -26,6 +26,8 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 const BUSY: &str = "busy";
 /// A server that has not confirmed a subscription by then is not there.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Well before whoever waits for a receipt gives up on it.
+const RECEIPT_AFTER: Duration = Duration::from_millis(50);
 
 impl Bus {
     /// Serves a subject; with a queue group, each request goes to one member. In effect when this returns.
@@ -91,6 +93,10 @@ pub(crate) fn is_busy(message: &Message) -> bool {
     message.headers.get(name::STATUS) == Some(BUSY)
 }
 
+fn receipt() -> Headers {
+    Headers::new().with(name::RECEIPT, "1")
+}
+
 /// The requests of one subject. Dropping it drops what waits.
 pub struct Requests {
     reader: Reader<Request>,
@@ -143,7 +149,26 @@ impl Request {
 
     /// Says that the request has arrived and that its answer will follow.
     pub async fn receipt(&self) -> Result<(), RequestError> {
-        self.answer(Headers::new().with(name::RECEIPT, "1"), Bytes::new()).await
+        self.answer(receipt(), Bytes::new()).await
+    }
+
+    /// Does the work of this request. If that takes a while, says meanwhile that the request has arrived: most work is done
+    /// before anybody would wait for that word, and then it is not sent.
+    pub async fn with_receipt<T>(self, work: impl AsyncFnOnce(Self) -> T) -> T {
+        let (bus, reply) = (self.bus.clone(), self.message.reply.clone());
+        let mut work = std::pin::pin!(work(self));
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(RECEIPT_AFTER) => {}
+        }
+        if let Some(reply) = reply
+            && let Err(error) = bus.send(reply, None, receipt(), Bytes::new()).await
+        {
+            // Who asked turns to another instance, which is right as well.
+            tracing::debug!(%error, "a receipt was not sent");
+        }
+        work.await
     }
 
     /// Answers with any amount of data, compressed when that pays, in parts.

@@ -112,9 +112,6 @@ impl Authority {
                     }
                 };
                 let Some(request) = request else { return };
-                if receipted && let Err(error) = request.receipt().await {
-                    tracing::debug!(%error, "a receipt was not sent");
-                }
                 let place = Arc::clone(&authority.in_work).try_acquire_owned();
                 if place.is_err() && guards::holds(guards::BUSY) {
                     authority.metrics.busy.inc();
@@ -123,7 +120,11 @@ impl Authority {
                 };
                 let authority = Arc::clone(&authority);
                 authority.lifecycle.clone().spawn_brief("request", async move {
-                    authority.answer(noun, request).await;
+                    if receipted {
+                        request.with_receipt(async |request| authority.answer(noun, request).await).await;
+                    } else {
+                        authority.answer(noun, request).await;
+                    }
                     drop(place);
                 });
             }

@@ -46,9 +46,18 @@ impl RawMongo {
 
     /// One after another: how long each takes, in ms.
     pub(crate) async fn writes(&mut self, duration: Duration) -> anyhow::Result<Spread> {
+        self.writes_after(Duration::ZERO, duration).await
+    }
+
+    /// One after another, each `pause` after the answer to the one before: a server that was idle meanwhile has to wake first.
+    pub(crate) async fn writes_after(&mut self, pause: Duration, duration: Duration) -> anyhow::Result<Spread> {
         let (start, mut times) = (Instant::now(), Vec::new());
         while start.elapsed() < duration {
             let entry = self.entry();
+            if !pause.is_zero() {
+                // The timers of the runtime are no finer than a millisecond.
+                std::thread::sleep(pause);
+            }
             let sent = Instant::now();
             self.entries.insert_one(entry).await?;
             times.push(sent.elapsed().as_secs_f64() * 1e3);

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use bus::{Bus, Reply, RequestError};
+use bus::{Bus, Reply, Request, RequestError};
 use bytes::Bytes;
 
 use super::{LONG, answer_all, none, shared, text};
@@ -20,12 +20,12 @@ async fn ask(bus: &Bus, receipt: Duration, timeout: Duration) -> Result<Reply, R
 /// Answers with its name and the delivery that it was told, after `delay`.
 async fn serve(bus: &Bus, subject: &str, name: &'static str, receipt: bool, delay: Duration) {
     answer_all(bus.serve(subject, None).await.unwrap(), move |request| async move {
-        if receipt {
-            request.receipt().await.unwrap();
-        }
-        tokio::time::sleep(delay).await;
-        let delivery = request.message.headers.delivery();
-        request.reply(none(), format!("{name} {delivery}")).await.unwrap();
+        let work = async |request: Request| {
+            tokio::time::sleep(delay).await;
+            let delivery = request.message.headers.delivery();
+            request.reply(none(), format!("{name} {delivery}")).await.unwrap();
+        };
+        if receipt { request.with_receipt(work).await } else { work(request).await }
     });
 }
 

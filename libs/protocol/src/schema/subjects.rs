@@ -41,7 +41,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "authority.{instance}.update",
         "gateway",
         "state-authority",
-        "The same, to the instance that has the session in its cache. A receipt comes first, told by the header `Stateward-Receipt`.",
+        "The same, to the instance that has the session in its cache. Where the answer takes long, a receipt comes first, told by the header `Stateward-Receipt`.",
         update,
         accepted,
     );

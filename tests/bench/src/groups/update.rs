@@ -18,6 +18,8 @@ use crate::{
 
 const PLAYERS: usize = 8;
 const SIZES: &[(&str, usize)] = &[("10 KB", 10 << 10), ("100 KB", 100 << 10), ("1 MB", 1 << 20), ("8 MB", (8 << 20) - (512 << 10))];
+/// About as long as MongoDB is left alone between two updates of a game master who waits for each answer.
+const PAUSE: Duration = Duration::from_micros(500);
 /// Above this the peers take seconds for one update, or refuse.
 const PEERS_UP_TO: usize = 1 << 20;
 const PEERS: [PeerKind; 3] = [PeerKind::Cached, PeerKind::ShareDb, PeerKind::Colyseus];
@@ -40,6 +42,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         "raw majority write, p50 ms",
         "ours, ack p50 ms",
         "ours / raw",
+        "ours / raw after a pause",
         "cached / raw",
         "ShareDB / raw",
         "Colyseus / raw (not durable)",
@@ -66,7 +69,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
             }
         }
         let seconds = effort.seconds(1.5);
-        let mut written = Vec::new();
+        let (mut written, mut paused) = (Vec::new(), Vec::new());
         let mut hops = [Vec::new(), Vec::new(), Vec::new()];
         let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); loads.len()];
         // The first is for caches and compilers to warm up.
@@ -76,6 +79,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         raw.writes(Duration::from_millis(300)).await?;
         for _ in 0..effort.rounds(5) {
             written.push(raw.writes(Duration::from_secs_f64(seconds)).await?);
+            paused.push(raw.writes_after(PAUSE, Duration::from_secs_f64(seconds)).await?.p50);
             for (load, outcomes) in loads.iter_mut().zip(&mut outcomes) {
                 outcomes.push(load.run(seconds, 1).await?);
             }
@@ -92,6 +96,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         let cell = |server: usize, figure: Figure| if server < loads.len() { ratio(server, figure).cell(2) } else { "-".to_owned() };
         let (ack, delivery): (Figure, Figure) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
         let (ours_p50, raw_write) = (Rounds::of(of(0, ack)), Rounds::of(raw_p50.iter().copied()));
+        let (after_pause, to_paused) = (Rounds::of(paused.iter().copied()), ratios(&of(0, ack), &paused));
         let tail = ratios(&of(0, |outcome| outcome.ack_ms.p99), &raw_p99);
         answers.row(
             vec![
@@ -99,12 +104,14 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
                 raw_write.cell(2),
                 ours_p50.cell(2),
                 cell(0, ack),
+                to_paused.cell(2),
                 cell(1, ack),
                 cell(2, ack),
                 cell(3, ack),
                 tail.cell(2),
             ],
-            json!({"state": name, "rawWriteMs": raw_write, "ackMs": ours_p50, "toRaw": ratio(0, ack), "tailToRaw": tail,
+            json!({"state": name, "rawWriteMs": raw_write, "ackMs": ours_p50, "toRaw": ratio(0, ack), "rawWriteAfterPauseMs": after_pause,
+                "toRawAfterPause": to_paused, "tailToRaw": tail,
                 "cachedToRaw": ratio(1, ack), "shareDbToRaw": ratio(2, ack), "colyseusToRaw": ratio(3, ack)}),
         );
         let delivered = Rounds::of(of(0, delivery));
