@@ -78,6 +78,16 @@ struct Flags {
     check_config: bool,
 }
 
+/// A flag of one service that sets one key of its configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyFlag {
+    /// Without the dashes.
+    pub flag: &'static str,
+    pub key: &'static str,
+    pub value_name: &'static str,
+    pub help: &'static str,
+}
+
 /// Runs a service until SIGTERM, SIGINT or a crash.
 ///
 /// `start` binds sockets, builds the components and spawns their tasks on the service's lifecycle, then returns; waiting
@@ -90,11 +100,28 @@ where
     F: FnOnce(T, Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let command = <Flags as clap::CommandFactory>::command().name(name).version(version);
-    let flags = match <Flags as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
+    main_with_flags(name, version, sources, &[], start)
+}
+
+/// As [`main`], for a service with flags of its own.
+pub fn main_with_flags<T, F, Fut>(name: &'static str, version: &'static str, sources: &[&str], key_flags: &[KeyFlag], start: F) -> ExitCode
+where
+    T: Default + Serialize + DeserializeOwned,
+    F: FnOnce(T, Service) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let mut command = <Flags as clap::CommandFactory>::command().name(name).version(version);
+    for own in key_flags {
+        command = command.arg(clap::Arg::new(own.key).long(own.flag).value_name(own.value_name).help(own.help));
+    }
+    let matches = command.get_matches();
+    let mut flags = match <Flags as clap::FromArgMatches>::from_arg_matches(&matches) {
         Ok(flags) => flags,
         Err(error) => error.exit(),
     };
+    for own in key_flags {
+        flags.set.extend(matches.get_one::<String>(own.key).map(|value| format!("{}={value}", own.key)));
+    }
     if flags.print_config {
         return print_config::<T>(sources);
     }

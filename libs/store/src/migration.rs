@@ -69,6 +69,15 @@ impl Store {
         Ok(OldSessions { store: self.clone(), cursor })
     }
 
+    /// As [`Store::old_sessions`], with the sessions of a campaign one after the other. What is replaced meanwhile may be met again.
+    pub async fn old_sessions_by_campaign(&self) -> Result<OldSessions, StoreError> {
+        let order = doc! { "campaignId": 1, "_id": 1 };
+        // The server sorts before it answers, on its disk if there are many.
+        let find = self.sessions().find(old()).sort(order).allow_disk_use(true).batch_size(16);
+        let cursor = within("sort old sessions", self.inner.config.load_timeout(), find).await?;
+        Ok(OldSessions { store: self.clone(), cursor })
+    }
+
     /// Sessions that are ours and not over: a live platform may be writing them.
     pub async fn open_new_sessions(&self) -> Result<Vec<String>, StoreError> {
         const OPERATION: &str = "list open sessions";

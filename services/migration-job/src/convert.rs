@@ -1,8 +1,8 @@
-//! Going over the old sessions, one in memory at a time.
+//! Going over the old sessions, one in memory at a time with its campaign.
 
-use protocol::Epoch;
+use protocol::{Epoch, SessionId};
 use service_kit::{Clock, random_id};
-use store::{OldSession, Replaced, Store, StoreError};
+use store::{CampaignSource, OldSession, Replaced, Store, StoreError};
 
 use crate::{
     decide::{self, Converted, Refusal},
@@ -15,14 +15,14 @@ use crate::{
 const UNSTORABLE: [i32; 3] = [10334, 17419, 17420];
 
 pub(crate) async fn plan(store: &Store, clock: &Clock, reset_versions: bool) -> Result<Conversion, StoreError> {
-    run(Job { store, clock, apply: false, reset_versions }).await
+    run(Job { store, clock, apply: false, reset_versions, last: None }).await
 }
 
 pub(crate) async fn apply(store: &Store, clock: &Clock, reset_versions: bool) -> Result<Conversion, StoreError> {
     // First: the rule of one open session per campaign is an index.
     store.ensure_indexes().await?;
     store.ensure_migration_indexes().await?;
-    run(Job { store, clock, apply: true, reset_versions }).await
+    run(Job { store, clock, apply: true, reset_versions, last: None }).await
 }
 
 struct Job<'a> {
@@ -30,9 +30,19 @@ struct Job<'a> {
     clock: &'a Clock,
     apply: bool,
     reset_versions: bool,
+    /// Of a dry run: the campaign of the session before. Nothing is written, so there is no index to find its documents by, and
+    /// each reading goes over all there are.
+    last: Option<Campaign>,
 }
 
-async fn run(job: Job<'_>) -> Result<Conversion, StoreError> {
+/// What the sessions of one campaign are decided by.
+struct Campaign {
+    source: CampaignSource,
+    /// Asked for once.
+    open_session: Option<Option<SessionId>>,
+}
+
+async fn run(mut job: Job<'_>) -> Result<Conversion, StoreError> {
     let store = job.store;
     let mut report = Conversion {
         applied: job.apply,
@@ -41,7 +51,7 @@ async fn run(job: Job<'_>) -> Result<Conversion, StoreError> {
         ..Conversion::default()
     };
     let mut progress = Progress::begin(job.clock, store.count_old_sessions().await?);
-    let mut sessions = store.old_sessions().await?;
+    let mut sessions = if job.apply { store.old_sessions().await? } else { store.old_sessions_by_campaign().await? };
     while let Some(session) = sessions.next().await? {
         report.found += 1;
         match session {
@@ -56,39 +66,54 @@ async fn run(job: Job<'_>) -> Result<Conversion, StoreError> {
         }
         progress.at(report.found, report.failed.len());
     }
+    report.failed.sort_by(|a, b| a.session.cmp(&b.session));
     Ok(report)
 }
 
 impl Job<'_> {
     /// True: converted, or in a dry run could be. False: somebody else has converted it.
-    async fn convert(&self, session: &OldSession) -> Result<Result<bool, Refusal>, StoreError> {
-        let (store, clock) = (self.store, self.clock);
-        let campaign = match decide::campaign_id(session) {
-            Ok(campaign) => campaign,
+    async fn convert(&mut self, session: &OldSession) -> Result<Result<bool, Refusal>, StoreError> {
+        let store = self.store;
+        let id = match decide::campaign_id(session) {
+            Ok(id) => id,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let source = match store.campaign_source(&campaign).await {
-            Ok(source) => source,
-            Err(StoreError::Corrupt(corruption)) => return Ok(Err(Refusal::new("campaignId", corruption.to_string()))),
-            Err(error) => return Err(error),
+        let known = self.last.take().filter(|last| !self.apply && last.source.id == id);
+        let mut campaign = match known {
+            Some(campaign) => campaign,
+            None => match store.campaign_source(&id).await {
+                Ok(source) => Campaign { source, open_session: None },
+                Err(StoreError::Corrupt(corruption)) => return Ok(Err(Refusal::new("campaignId", corruption.to_string()))),
+                Err(error) => return Err(error),
+            },
         };
+        let result = self.convert_of(session, &mut campaign).await;
+        self.last = Some(campaign);
+        result
+    }
+
+    async fn convert_of(&self, session: &OldSession, of: &mut Campaign) -> Result<Result<bool, Refusal>, StoreError> {
+        let (store, clock, source) = (self.store, self.clock, &of.source);
         let shared = match named_state(store, session).await? {
             Ok(shared) => shared,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let epoch = Epoch::from(random_id().as_str());
-        let converted = decide::decide(session, shared.as_ref(), &source, epoch, clock.now_ms(), self.reset_versions);
+        let converted = decide::decide(session, shared.as_ref(), source, epoch, clock.now_ms(), self.reset_versions);
         let Converted { document, mut state, campaign } = match converted {
             Ok(converted) => converted,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if !self.apply {
             // What the index would refuse.
-            let Some(of) = &document.open_for else { return Ok(Ok(true)) };
-            let open = store.open_session_of_campaign(of).await?;
+            let Some(campaign) = &document.open_for else { return Ok(Ok(true)) };
+            if of.open_session.is_none() {
+                of.open_session = Some(store.open_session_of_campaign(campaign).await?);
+            }
+            let open = of.open_session.iter().flatten().next();
             return Ok(open.map_or(Ok(true), |other| Err(open_elsewhere(other.as_str()))));
         }
-        match store.replace_old_session(session, &document, &state.canonical(), &campaign, &source, clock.now_ms()).await {
+        match store.replace_old_session(session, &document, &state.canonical(), &campaign, source, clock.now_ms()).await {
             Ok(Replaced::Replaced) => Ok(Ok(true)),
             Ok(Replaced::Already) => Ok(Ok(false)),
             Ok(Replaced::KeyTaken) => Ok(Err(match store.open_session_of_campaign(&document.campaign_id).await? {

@@ -90,11 +90,20 @@ pub enum Fault {
     Overwritten,
     /// Somebody else changed the document meanwhile: it was left alone.
     Skipped,
+    /// Somebody else changed the document meanwhile: for that reason nothing at all is written.
+    Conflict,
 }
 
 /// Documents that somebody else changed, where the policy is to fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Conflicts(pub Vec<(Kind, String)>);
+
+impl Conflicts {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let finding = |(kind, id): &(Kind, String)| Finding { kind: kind.to_string(), id: id.clone(), fault: Fault::Conflict };
+        self.0.iter().map(finding).collect()
+    }
+}
 
 impl fmt::Display for Conflicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

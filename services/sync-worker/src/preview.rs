@@ -62,7 +62,10 @@ pub async fn preview(store: &Store, id: &SessionId, policy: Policy) -> Result<Op
             preview.changes = plan.changes.iter().map(planned).collect();
             preview.report = plan.report;
         }
-        Err(conflicts) => preview.refused = Some(conflicts.to_string()),
+        Err(conflicts) => {
+            preview.report.findings = conflicts.findings();
+            preview.refused = Some(conflicts.to_string());
+        }
     }
     Ok(Some(preview))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::eventually;
 
-use crate::support::{DEADLINE, Stage, changes};
+use crate::support::{DEADLINE, Stage, changes, id};
 
 /// The worker is killed while MongoDB holds its command, so that it dies exactly there.
 async fn killed_while_mongodb_holds(command: &str) {
@@ -50,6 +50,40 @@ async fn a_worker_killed_in_its_commit_leaves_all_or_nothing_and_the_end_goes_on
 #[tokio::test]
 async fn a_worker_killed_between_its_writes_leaves_nothing_and_the_end_goes_on() {
     killed_while_mongodb_holds("update").await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_between_two_parts_leaves_whole_parts_and_another_goes_on() {
+    let stage = Stage::new().await;
+    let parts = [("SYNC__PART_DOCUMENTS", "2"), ("SWEEP__DIRTY_AFTER_MS", "0")];
+    let worker = stage.worker_with(&parts).await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    // The first part's commit passes, the second's is held, and its worker dies meanwhile: six documents are three parts.
+    let mut wire = stage.wire().await;
+    let held = json!({"failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 2000});
+    let point = json!({"mode": {"skip": 1}, "data": held});
+    let set = wire.command("admin", "configureFailPoint", json!("failCommand"), point).await.unwrap();
+    let entered = set["count"].as_i64().unwrap() + 1;
+    stage.mark("s", "manual", "asked").await;
+    let fields = json!({"timesEntered": entered, "maxTimeMS": 30_000});
+    wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
+    worker.kill9();
+    wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": "off"})).await.unwrap();
+    let written = stage.written_by("s").await;
+    assert!(written == 2 || written == 4, "{written} documents show the session: a part is there whole or not at all");
+    let before = stage.store.session(&id("s")).await.unwrap().unwrap().sync.unwrap();
+    assert_eq!(before.version.get(), 0, "the session is not said to be written back while a part is missing");
+
+    let _other = stage.worker_with(&parts).await;
+    eventually("the rest to be written", DEADLINE, async || {
+        let sync = stage.store.session(&id("s")).await.ok()??.sync?;
+        (sync.version.get() == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    stage.assert_shown("s", "c").await;
 }
 
 #[tokio::test]

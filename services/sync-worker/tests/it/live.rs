@@ -119,9 +119,7 @@ async fn a_regular_shutdown_writes_what_is_due() {
     }
     // As far as the documents go: what is newer there, the authority is asked for.
     for n in 0..3 {
-        let subject = stage.bus.subjects().session_snapshot(&id(&format!("s{n}")));
-        let asked = stage.bus.request(subject, bus::Headers::new(), "{}".into(), DEADLINE).await.unwrap();
-        assert!(String::from_utf8_lossy(&asked.payload).contains("\"success\":true"));
+        stage.snapshot(&format!("s{n}")).await;
     }
     assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 3);
     assert!(worker.terminate().await.unwrap().unwrap().success());
@@ -138,7 +136,7 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
     stage.campaign("c").await;
     stage.create("s", "c").await;
     stage.update("s", 0, changes("c")).await;
-    stage.bus.request(stage.bus.subjects().session_snapshot(&id("s")), bus::Headers::new(), "{}".into(), DEADLINE).await.unwrap();
+    stage.snapshot("s").await;
     let before = stage.documents("c").await;
     let policy = plan::Policy { removed: plan::RemovedPolicy::Mark, conflict: plan::ConflictPolicy::Overwrite };
     let preview = preview::preview(&stage.store, &id("s"), policy).await.unwrap().unwrap();
@@ -162,7 +160,7 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
         .env("STATEWARD_MONGO__URI", stage.mongo.uri())
         .env("STATEWARD_MONGO__DATABASE", "sync")
         .env("STATEWARD_ADMIN__LISTEN", "127.0.0.1:0")
-        .args(["--set", "dry_run.sessions=s,nobody"])
+        .args(["--dry-run", "s,nobody"])
         .output()
         .unwrap();
     let lines: Vec<serde_json::Value> =
@@ -170,4 +168,56 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
     assert!(output.status.success());
     assert_eq!(lines[0], preview);
     assert_eq!(lines[1]["refused"], json!("there is no such session"));
+
+    // Where a conflict stops all, every document that is in the way is named.
+    for (collection, id) in [("characters", "c-character-0"), ("actors", "c-actor-1")] {
+        let change = json!([{"q": {"_id": id}, "u": {"$set": {"document.hp": -5}}}]);
+        stage.wire().await.command("sync", "update", json!(collection), json!({"updates": change})).await.unwrap();
+    }
+    let strict = plan::Policy { conflict: plan::ConflictPolicy::Fail, ..policy };
+    let preview = serde_json::to_value(preview::preview(&stage.store, &id("s"), strict).await.unwrap().unwrap()).unwrap();
+    let finding = |kind: &str, id: &str| json!({"kind": kind, "id": id, "fault": "conflict"});
+    assert_eq!(preview["report"]["findings"], json!([finding("character", "c-character-0"), finding("actor", "c-actor-1")]), "{preview}");
+    assert_eq!((&preview["changes"], preview["refused"].is_string()), (&json!([]), true));
+}
+
+#[tokio::test]
+async fn the_session_that_has_waited_longest_is_written_back_first() {
+    let stage = Stage::new().await;
+    // Against the order of their ids.
+    for session in ["s2", "s0", "s1"] {
+        stage.campaign(&format!("c-{session}")).await;
+        stage.create(session, &format!("c-{session}")).await;
+        stage.update(session, 0, changes(&format!("c-{session}"))).await;
+    }
+    for session in ["s0", "s1", "s2"] {
+        stage.snapshot(session).await;
+    }
+    let one_by_one = [("SWEEP__DIRTY_AFTER_MS", "1"), ("SWEEP__INTERVAL_MS", "200"), ("SWEEP__BATCH", "1"), ("SYNC__AT_ONCE", "1")];
+    let _worker = stage.worker_with(&one_by_one).await;
+    let mut at = Vec::new();
+    for session in ["s2", "s0", "s1"] {
+        wait_until_shown(&stage, session, 1).await;
+        at.push(stage.store.session(&id(session)).await.unwrap().unwrap().sync.unwrap().at);
+    }
+    assert!(at.is_sorted(), "written at {at:?}");
+}
+
+#[tokio::test]
+async fn a_regular_shutdown_tells_what_it_leaves() {
+    let stage = Stage::new().await;
+    let worker = stage.worker_with(&[("SWEEP__DIRTY_AFTER_MS", "0"), ("SYNC__CONFLICT", "fail")]).await;
+    for session in ["s0", "s1"] {
+        stage.campaign(&format!("c-{session}")).await;
+        stage.create(session, &format!("c-{session}")).await;
+        stage.update(session, 0, changes(&format!("c-{session}"))).await;
+        stage.snapshot(session).await;
+    }
+    let change = json!([{"q": {"_id": "c-s1-character-0"}, "u": {"$set": {"document.hp": -5}}}]);
+    stage.wire().await.command("sync", "update", json!("characters"), json!({"updates": change})).await.unwrap();
+    assert!(worker.terminate().await.unwrap().unwrap().success());
+    let told = worker.process().log_tail();
+    let line = told.lines().find(|line| line.contains("written back at shutdown, and those left")).unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains("written=1") && line.contains("left=1"), "{line}");
+    stage.assert_shown("s0", "c-s0").await;
 }

@@ -97,6 +97,13 @@ impl Stage {
         accepted["newVersion"].as_str().unwrap().parse().unwrap()
     }
 
+    /// Brings the session's document up to its journal.
+    pub(crate) async fn snapshot(&self, session: &str) {
+        let subject = self.bus.subjects().session_snapshot(&id(session));
+        let asked = self.bus.request(subject, Headers::new(), "{}".into(), DEADLINE).await.unwrap();
+        assert!(String::from_utf8_lossy(&asked.payload).contains("\"success\":true"));
+    }
+
     async fn ask(&self, subject: String, request: serde_json::Value) -> Result<serde_json::Value, serde_json::Value> {
         let identity = Identity { user: "gm".parse().unwrap(), name: "GM".to_owned(), admin: false, system: false };
         let mut headers = Headers::new();
@@ -132,6 +139,17 @@ impl Stage {
             documents.extend(found.into_iter().map(|document| (kind, document["document"].clone())));
         }
         documents
+    }
+
+    /// How many documents of entities a session has written, tombstones among them.
+    pub(crate) async fn written_by(&self, session: &str) -> usize {
+        let mut wire = self.wire().await;
+        let mut written = 0;
+        for kind in Kind::ALL {
+            let filter = json!({"$or": [{"sync.session": session}, {"removed.session": session}]});
+            written += wire.find(DATABASE, kind.collection(), filter, json!({"_id": 1})).await.unwrap().len();
+        }
+        written
     }
 
     /// Each entity of the session's last state is its campaign's document, no other document is left, and the session says so.
