@@ -113,6 +113,22 @@ impl Accesses {
         Ok(Caller { takes_part: Some(is_player), ..caller })
     }
 
+    /// The journal says so: what was asked before says nothing of the game master any more. The one before stays until it is
+    /// asked again.
+    pub fn handed_over(&self, session: &SessionId, game_master: &UserId) {
+        let mut map = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(access) = map.get_mut(session)
+            && access.game_master != *game_master
+        {
+            let with_before = |players: &Players| {
+                let users = players.users.iter().chain([&access.game_master]).cloned().collect();
+                Players { users, ..players.clone() }
+            };
+            let players = access.players.as_ref().map(with_before);
+            *access = Arc::new(Access { asked: Instant::now(), game_master: game_master.clone(), players });
+        }
+    }
+
     async fn read(&self, authority: &Authority, session: &SessionId) -> Result<Arc<Access>, ErrorBody> {
         let asked = Instant::now();
         let summary = authority.summary(session).await?;

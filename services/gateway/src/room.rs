@@ -314,6 +314,7 @@ impl Room {
         }
         if let Some(user) = steps.iter().rev().find_map(|step| step.game_master.clone()) {
             self.handed_over_at = Some(Instant::now());
+            self.gateway.accesses.handed_over(&self.ends.session, &user);
             self.game_master_is(user);
         }
         self.members.forward(steps, &self.gateway.settings.limits.state, &self.gateway.metrics);

@@ -6,6 +6,7 @@ mod answers;
 mod catching_up;
 mod edge;
 mod events;
+mod hand_over;
 mod heartbeat;
 mod membership;
 mod presence;

@@ -26,6 +26,7 @@ pub(crate) struct Script {
     tasks: Lifecycle,
     session: Mutex<Session>,
     participants: Mutex<Vec<UserId>>,
+    game_master: Mutex<UserId>,
     updates: AsyncMutex<mpsc::UnboundedReceiver<Request>>,
     /// Full states answered.
     pub(crate) state_reads: AtomicUsize,
@@ -70,6 +71,7 @@ impl Script {
             tasks: Lifecycle::new(),
             session: Mutex::new(session),
             participants: Mutex::new(players()),
+            game_master: Mutex::new(GM.parse().unwrap()),
             updates: AsyncMutex::new(updates),
             state_reads: AtomicUsize::new(0),
             state_gate: watch::Sender::new(true),
@@ -106,7 +108,11 @@ impl Script {
     }
 
     fn takes_part(&self, user: &UserId) -> bool {
-        user.as_str() == GM || self.participants().contains(user)
+        *user == self.game_master() || self.participants().contains(user)
+    }
+
+    fn game_master(&self) -> UserId {
+        self.game_master.lock().unwrap().clone()
     }
 
     /// Takes a player out of the session.
@@ -205,7 +211,21 @@ impl Script {
             _ => SessionStatus::Active,
         };
         let (id, hash) = (format!("turn{}", session.version), session.hash);
-        self.append(&mut session, kind, &id, GM, String::new(), RawValue::from_string("[]".into()).unwrap(), hash)
+        let mut turned = self.append(&mut session, kind, &id, GM, String::new(), RawValue::from_string("[]".into()).unwrap(), hash);
+        turned.entry.game_master_id = (kind == EntryKind::HandOver).then(|| self.game_master());
+        turned
+    }
+
+    /// Who is the game master now.
+    pub(crate) fn leader(&self) -> String {
+        self.game_master().to_string()
+    }
+
+    /// Another game master; the one before is a participant.
+    pub(crate) fn hand_over(&self, to: &str) -> Committed {
+        let before = std::mem::replace(&mut *self.game_master.lock().unwrap(), to.parse().unwrap());
+        self.participants().push(before);
+        self.turn(EntryKind::HandOver)
     }
 
     /// A repair: history starts afresh, the version goes on.
@@ -298,7 +318,7 @@ impl Script {
             kind: entry.kind,
             status: entry.status,
             by: (entry.kind != EntryKind::Update).then(|| entry.author.clone()),
-            game_master_id: None,
+            game_master_id: entry.game_master_id.clone(),
         };
         let mut headers = Headers::new().with(name::DIGEST, &entry.digest);
         headers.set_position(&Position { epoch: entry.epoch.clone(), version: entry.version });

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bus::{Headers, Request};
 use game_state::Version;
 use protocol::{
-    Ack, Command, ErrorBody, Position, SessionSummary, UserId,
+    Ack, Command, ErrorBody, Position, SessionSummary,
     command::CommandDone,
     heads::{Heads, HeadsRequest, SessionPosition},
     history::{History, HistoryRequest},
@@ -14,12 +14,12 @@ use protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{GM, SESSION, Script, to_json};
+use super::{SESSION, Script, to_json};
 
 impl Script {
     fn summary(&self) -> SessionSummary {
         let session = self.session();
-        let gm: UserId = GM.parse().unwrap();
+        let gm = self.game_master();
         SessionSummary {
             id: SESSION.parse().unwrap(),
             name: "The table".into(),
@@ -45,8 +45,11 @@ impl Script {
         let command: Command = serde_json::from_slice(&request.message.payload).unwrap();
         let command_is_join = matches!(command, Command::Join);
         let user = request.message.headers.identity().unwrap().user;
-        let takes_part =
-            request.message.headers.takes_part().map_or_else(|| self.takes_part(&user), |is_player| is_player || user.as_str() == GM);
+        let takes_part = request
+            .message
+            .headers
+            .takes_part()
+            .map_or_else(|| self.takes_part(&user), |is_player| is_player || user == self.game_master());
         let session = self.bus.subjects().session_of(&request.message.subject).unwrap();
         let answer: Ack<CommandDone> = if session.as_str() != SESSION {
             Ack::Refused(ErrorBody::session_not_found(&session))
