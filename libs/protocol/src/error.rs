@@ -87,6 +87,9 @@ pub struct ErrorDetails {
     pub limit: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<u64>,
+    /// Of an import in parts: so many documents, from its beginning on, are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<u32>,
     /// For removed events: what to use instead.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,

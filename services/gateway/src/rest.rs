@@ -6,6 +6,7 @@ mod bounds;
 mod campaigns;
 mod commands;
 mod health;
+mod import;
 mod openapi;
 mod problem;
 mod routes;

@@ -202,6 +202,8 @@ export interface ErrorDetails {
   path?: string;
   /** A stable word for the case, in capitals. */
   reason?: string;
+  /** Of an import in parts: so many documents, from its beginning on, are stored. */
+  stored?: number;
   /** For removed events: what to use instead. */
   use?: string;
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use service_kit::random_id;
 
 use super::{
-    Problem, Who,
+    Problem, Who, import,
     sessions::whole_page,
     who::{Body, Id, Ids, Params, Raw},
 };
@@ -35,15 +35,15 @@ pub(super) async fn read(State(gateway): State<Arc<Gateway>>, who: Who, Id(id): 
     gateway.authority.campaign(&id, &who.0, &CampaignCommand::Read).await.map(Json).map_err(|error| who.problem(error))
 }
 
-/// `POST /api/campaigns/{id}/import`: the body goes through as it is, so that no number changes its form.
-pub(super) async fn import(
+/// `POST /api/campaigns/{id}/import`: documents go through as they are, so that no number changes its form.
+pub(super) async fn import_documents(
     State(gateway): State<Arc<Gateway>>,
     who: Who,
     Id(id): Id<CampaignId>,
     Raw(documents): Raw,
 ) -> Result<Json<Campaign>, Problem> {
     who.must_be_admin()?;
-    gateway.authority.import(&id, &who.0, documents).await.map(Json).map_err(|error| who.problem(error))
+    import::import(&gateway, &id, &who.0, documents).await.map(Json).map_err(|error| who.problem(error))
 }
 
 #[derive(Deserialize)]

@@ -94,8 +94,8 @@ pub(super) fn operations(import_bytes: usize) -> Vec<Operation> {
         Operation::post("createCampaign", "/campaigns", post(campaigns::create)).role(ADMIN).does("Creates a campaign.")
             .body("NewCampaign", r#"{"name":"The Drowned Bell","gameMasterId":"gm"}"#).answers(201, "Campaign"),
         Operation::get("readCampaign", "/campaigns/{id}", get(campaigns::read)).role(GM).does("A campaign, and how many documents it has.").answers(200, "Campaign"),
-        Operation::post("importDocuments", "/campaigns/{id}/import", post(campaigns::import).layer(DefaultBodyLimit::max(import_bytes))).role(ADMIN)
-            .does("Inserts or replaces documents of a campaign: all of one request, or none.")
+        Operation::post("importDocuments", "/campaigns/{id}/import", post(campaigns::import_documents).layer(DefaultBodyLimit::max(import_bytes))).role(ADMIN)
+            .does("Inserts or replaces documents of a campaign. What fits into one message of NATS (`max_payload`, 1 MiB) is stored whole or not at all; more is stored in parts, in the order of the request. Where a later part fails, `details.stored` says how many documents are stored, and the same request may be sent again.")
             .body("CampaignImport", r#"{"characters":[{"id":"aria","name":"Aria"}],"items":[{"id":"rope","name":"Rope"}]}"#).answers(200, "Campaign"),
         Operation::get("listDocuments", "/campaigns/{id}/documents/{kind}", get(campaigns::documents)).role(GM).query(PAGE)
             .does("Documents of one kind, in the order of their ids.").answers(200, "DocumentPage"),
