@@ -1,9 +1,7 @@
-import { Connection, type ServerGameState } from "@stateward/client";
+import type { ServerGameState } from "@stateward/client";
 import { useGameStateStore } from "@stateward/client/pinia";
-import { FakeGateway } from "@stateward/client/testing";
-import { createPinia, setActivePinia } from "pinia";
-import { createApp, nextTick, type App, type Component } from "vue";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { nextTick } from "vue";
+import { describe, expect, it, vi } from "vitest";
 
 import InitiativeTracker from "../src/components/encounter/InitiativeTracker.vue";
 import TokenList from "../src/components/encounter/TokenList.vue";
@@ -11,8 +9,8 @@ import ItemList from "../src/components/lists/ItemList.vue";
 import HitPoints from "../src/components/sheet/HitPoints.vue";
 import SyncChip from "../src/components/bar/SyncChip.vue";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
-import { useSocketStore } from "../src/stores/socket.ts";
 import { useUpdatesStore } from "../src/stores/updates.ts";
+import { stage } from "./support/stage.ts";
 
 const STATE: ServerGameState = {
   characters: [{ id: "hero", name: "Hero", ownerId: "ana", pluginData: { hitPoints: { current: 10, maximum: 20, temporary: 2 }, conditions: [] } }],
@@ -33,45 +31,8 @@ const STATE: ServerGameState = {
   pluginData: {},
 };
 
-let gateway: FakeGateway;
-let connection: Connection;
-let apps: App[] = [];
-
-/** The store on a gateway in memory, as this user. */
-async function sitDown(userId: "gm" | "ana"): Promise<void> {
-  gateway = new FakeGateway({ participantIds: ["ana"], gameState: structuredClone(STATE) });
-  connection = new Connection({ transport: gateway.transport, token: () => userId });
-  const game = useGameStateStore();
-  game.connect({ connection, userId });
-  useSocketStore().follow(connection);
-  const joined = game.joinSession(gateway.session.id);
-  connection.start();
-  await joined;
-}
-
-function mount(component: Component, props: Record<string, unknown> = {}): HTMLElement {
-  const host = document.createElement("div");
-  document.body.append(host);
-  const app = createApp(component, props).use(pinia);
-  app.mount(host);
-  apps.push(app);
-  return host;
-}
-
-let pinia: ReturnType<typeof createPinia>;
-
-beforeEach(() => {
-  pinia = createPinia();
-  setActivePinia(pinia);
-});
-
-afterEach(async () => {
-  for (const app of apps) app.unmount();
-  apps = [];
-  document.body.replaceChildren();
-  await useGameStateStore().leaveSession();
-  connection.stop();
-});
+const at = stage(STATE);
+const { sitDown, mount } = at;
 
 describe("the initiative tracker", () => {
   it("gives the game master the next turn, and everybody the new order", async () => {
@@ -104,7 +65,7 @@ describe("the tokens", () => {
     await vi.waitFor(() => {
       expect(host.querySelector('[aria-label="Hide Orc from players"]')).not.toBeNull();
     });
-    expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{}, { isVisible: true }] });
+    expect(at.gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{}, { isVisible: true }] });
   });
 });
 
@@ -121,10 +82,10 @@ describe("hit points", () => {
     await sitDown("gm");
     const game = useGameStateStore();
     const host = mount(HitPoints, { entity: game.characters[0], place: { of: "characters", id: "hero" }, mayChange: true });
-    gateway.change([{ path: ["characters", { id: "hero" }, "pluginData", "hitPoints", "current"], operation: "set", value: 9 }]);
+    at.gateway.change([{ path: ["characters", { id: "hero" }, "pluginData", "hitPoints", "current"], operation: "set", value: 9 }]);
     await hurt(host, "5");
     await vi.waitFor(() => {
-      expect(gateway.session.game.root.characters[0]).toMatchObject({ pluginData: { hitPoints: { current: 6, temporary: 0 } } });
+      expect(at.gateway.session.game.root.characters[0]).toMatchObject({ pluginData: { hitPoints: { current: 6, temporary: 0 } } });
     });
     await vi.waitFor(() => {
       expect(host.querySelector("[data-field=hit-points]")?.textContent).toBe("6");
@@ -149,7 +110,7 @@ describe("the lists", () => {
     await nextTick();
     expect([...host.querySelectorAll("[data-item]")].map((row) => row.getAttribute("data-item"))).toEqual(["axe"]);
     await useGameStateStore().leaveSession();
-    connection.stop();
+    at.connection.stop();
     await sitDown("ana");
     const players = mount(ItemList);
     expect([...players.querySelectorAll("[data-item]")].map((row) => row.getAttribute("data-item"))).toEqual(["rope"]);
@@ -163,7 +124,7 @@ describe("the sync state", () => {
     const chip = host.querySelector("#connection")!;
     expect(chip.getAttribute("data-state")).toBe("live");
     expect(chip.getAttribute("aria-label")).toContain("hash verified");
-    connection.stop();
+    at.connection.stop();
     await nextTick();
     expect(chip.textContent).toContain("Offline");
   });
@@ -172,8 +133,8 @@ describe("the sync state", () => {
     await sitDown("ana");
     const updates = useUpdatesStore();
     const stop = updates.follow();
-    gateway.change([{ path: "pluginData.a", operation: "set", value: 1 }]);
-    gateway.change([{ path: "pluginData.a", operation: "set", value: 2 }]);
+    at.gateway.change([{ path: "pluginData.a", operation: "set", value: 1 }]);
+    at.gateway.change([{ path: "pluginData.a", operation: "set", value: 2 }]);
     await vi.waitFor(() => {
       expect(updates.total).toBe(2);
     });

@@ -25,6 +25,7 @@ export function useSessionNews({ connection, sessionId }: OpenSession): void {
     (now, before) => {
       if (before === null || game.isGM) return;
       if (now === "paused") tell("warn", "The session is paused", "Nothing changes until the game master resumes it.");
+      else if (now === "active" && before === "scheduled") tell("good", "The session begins");
       else if (now === "active" && before === "paused") tell("good", "The session goes on");
       else if (now === "ended") tell("info", "The session is over", "Thank you for playing. What happened is written back to the campaign.");
     },

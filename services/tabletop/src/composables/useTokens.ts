@@ -1,10 +1,11 @@
 import { useGameStateStore } from "@stateward/client/pinia";
 import { dnd5e } from "@stateward/client/plugin";
-import { computed, type ComputedRef } from "vue";
+import type { ComputedRef } from "vue";
 
 import { tokensOf, type Token } from "../domain/encounter.ts";
 import { turnsView } from "../domain/turns.ts";
 import { useEntitiesStore } from "../stores/entities.ts";
+import { stable } from "./stable.ts";
 
 /** A token with what is known of whom it stands for. */
 export interface TokenView extends Token {
@@ -14,11 +15,18 @@ export interface TokenView extends Token {
   readonly hasTurn: boolean;
 }
 
+/** A token wherever it stands. */
+export type Combatant = Omit<TokenView, "x" | "y" | "elevation">;
+
+export function combatant({ id, name, of, entityId, size, isVisible, disposition, barShown, hitPoints, conditions, isDown, hasTurn }: TokenView): Combatant {
+  return { id, name, of, entityId, size, isVisible, disposition, barShown, hitPoints, conditions, isDown, hasTurn };
+}
+
 /** The tokens that this person may see: hidden ones are for the game master alone, as is how hostile ones fare. */
-export function useTokens(): ComputedRef<TokenView[]> {
+export function useTokens(): ComputedRef<readonly TokenView[]> {
   const game = useGameStateStore();
   const entities = useEntitiesStore();
-  return computed(() => {
+  return stable(() => {
     const encounter = game.currentEncounter;
     const current = turnsView(encounter)?.currentId;
     return tokensOf(encounter)

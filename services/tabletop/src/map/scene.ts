@@ -9,16 +9,26 @@ import type { Palette } from "./palette.ts";
 import { lookKey, paintToken, type TokenLook } from "./token-node.ts";
 import { CELL, fit, frameOf, squareAt, zoomAt, type Frame, type View } from "./view.ts";
 
+interface Square {
+  readonly x: number;
+  readonly y: number;
+}
+
 export interface SceneEvents {
   selected(tokenId: string | undefined): void;
   opened(tokenId: string): void;
-  dropped(tokenId: string, square: { x: number; y: number }): void;
+  grabbed(tokenId: string): void;
+  /** Over another square than before; the last one is where it is left. */
+  dragged(tokenId: string, square: Square): void;
+  /** What is shown then is where it belongs: a move that was refused meanwhile is seen to go back. */
+  dropped(): void;
   viewed(view: View): void;
 }
 
 interface Placed {
   readonly group: Group;
   key: string;
+  size: number;
 }
 
 const GLIDE_S = 0.18;
@@ -113,10 +123,11 @@ export class Scene {
     const to = { x: token.x * CELL, y: token.y * CELL };
     let placed = this.tokens.get(token.id);
     if (placed === undefined) {
-      placed = { group: this.newGroup(token.id, to), key: "" };
+      placed = { group: this.newGroup(token.id, to), key: "", size: token.size };
       this.tokens.set(token.id, placed);
     }
     const { group } = placed;
+    placed.size = token.size;
     const key = lookKey(look);
     if (placed.key !== key) {
       placed.key = key;
@@ -140,20 +151,23 @@ export class Scene {
       event.cancelBubble = true;
       this.events.opened(id);
     });
+    let over: Square = at;
+    const square = (): Square => squareAt(group.x(), group.y(), this.tokens.get(id)?.size ?? 1, this.ground ?? { width: 1, height: 1 });
     group.on("dragstart", (event) => {
       event.cancelBubble = true;
       group.moveToTop();
       this.events.selected(id);
+      over = square();
+      this.events.grabbed(id);
     });
-    group.on("dragmove", (event) => {
+    group.on("dragmove dragend", (event) => {
       event.cancelBubble = true;
-    });
-    group.on("dragend", (event) => {
-      event.cancelBubble = true;
-      const size = group.getClientRect({ relativeTo: this.tokenLayer, skipShadow: true, skipStroke: true }).width / CELL;
-      const square = squareAt(group.x(), group.y(), Math.floor(size), this.ground ?? { width: 1, height: 1 });
-      group.position({ x: square.x * CELL, y: square.y * CELL });
-      this.events.dropped(id, square);
+      const now = square();
+      if (now.x !== over.x || now.y !== over.y) {
+        over = now;
+        this.events.dragged(id, now);
+      }
+      if (event.type === "dragend") this.events.dropped();
     });
     group.on("mouseenter", () => (this.stage.container().style.cursor = group.draggable() ? "grab" : "pointer"));
     group.on("mouseleave", () => (this.stage.container().style.cursor = ""));

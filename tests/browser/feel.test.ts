@@ -1,0 +1,80 @@
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+
+import { screenshot } from "./support/browser.ts";
+import { contrastOf } from "./support/contrast.ts";
+import { ownSession } from "./support/session.ts";
+import { inspect, onSquare, seats, squareOf, token, versionOf } from "./support/table.ts";
+
+const { up, openLive } = seats();
+
+/** The middle of a token on the screen, and how wide a square is there. */
+async function middleOf(page: Page, id: string): Promise<{ x: number; y: number; width: number }> {
+  const { x, y, width, height } = (await token(page, id).boundingBox())!;
+  return { x: x + width / 2, y: y + height / 2, width };
+}
+
+it("shows everybody a token on its way before it is let go, and takes the whole way back at once", async () => {
+  const own = await ownSession(up, "A walk");
+  const gm = await openLive(up.gm, { at: own, width: 1440 });
+  const player = await openLive(up.players[0]!, { at: own });
+  await token(gm, "token-brannoc").waitFor({ state: "attached" });
+  const from = await squareOf(gm, "token-brannoc");
+  const { x, y, width } = await middleOf(gm, "token-brannoc");
+  await gm.mouse.move(x, y);
+  await gm.mouse.down();
+  for (const columns of [1, 2, 3]) {
+    await gm.mouse.move(x + columns * width, y, { steps: 5 });
+    await onSquare(player, "token-brannoc", { x: from.x + columns, y: from.y });
+  }
+  await screenshot(player, "dragged-player-light");
+  await gm.mouse.up();
+  await onSquare(gm, "token-brannoc", { x: from.x + 3, y: from.y });
+  expect(Number(await versionOf(gm))).toBeGreaterThanOrEqual(3);
+  await gm.getByRole("button", { name: "Undo" }).click();
+  for (const page of [gm, player]) await onSquare(page, "token-brannoc", from);
+});
+
+describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
+  it("keeps text apart from its ground, as WCAG AA wants it, wherever one looks", async () => {
+    const gm = await openLive(up.gm, { colorScheme, width: 1440 });
+    await token(gm, "token-brannoc").waitFor({ state: "attached" });
+    const looked = async (what: string): Promise<void> => {
+      const contrast = await contrastOf(gm);
+      expect(contrast.looked, what).toBeGreaterThan(20);
+      expect(contrast.faint, what).toEqual([]);
+    };
+    await looked("turns and chat");
+    await gm.click('[data-view="detail"]');
+    await looked("details");
+    await screenshot(gm, `encounter-detail-${colorScheme}`);
+    for (const list of ["characters", "actors", "items"]) {
+      await gm.click(`[data-tab="${list}"]`);
+      await looked(list);
+    }
+    await gm.click('[data-tab="characters"]');
+    await gm.click('[data-entity$="tamsin"]');
+    for (const part of await gm.locator('[data-sheet] [role="tab"]').all()) {
+      await part.click();
+      await looked(`the sheet's ${await part.innerText()}`);
+    }
+    await screenshot(gm, `sheet-features-${colorScheme}`);
+    for (const part of ["sync", "state"] as const) {
+      await inspect(gm, part);
+      await looked(`the inspector's ${part}`);
+      await screenshot(gm, `inspector-${part}-${colorScheme}`);
+    }
+  });
+});
+
+it("says that the game master is gone, and that they are back", async () => {
+  const own = await ownSession(up, "An absence");
+  const player = await openLive(up.players[0]!, { at: own });
+  const gm = await openLive(up.gm, { at: own });
+  await player.locator(`[data-user="${up.gm.userId}"][data-here="true"]`).waitFor();
+  await gm.context().close();
+  await player.getByText("The game master lost the connection").waitFor();
+  await screenshot(player, "game-master-lost");
+  await openLive(up.gm, { at: own });
+  await player.getByText("The game master is back").waitFor();
+});
