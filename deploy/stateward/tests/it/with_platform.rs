@@ -13,6 +13,14 @@ async fn update(gm: &Client, session: &str, version: u64) -> anyhow::Result<Valu
     client::accepted(gm.update(session, &format!("u{version}"), version, operations).await?)
 }
 
+/// An update for whatever version the session is at.
+async fn update_from_head(gm: &Client, session: &str, value: u64) -> anyhow::Result<Value> {
+    let state = gm.full_state(session).await?;
+    let version = state["gameStateVersion"].as_str().unwrap_or_default().parse()?;
+    let operations = json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": value}]);
+    client::accepted(gm.update(session, &format!("v{version}"), version, operations).await?)
+}
+
 /// One platform for all of it: starting one is most of the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epochs() {
@@ -68,6 +76,20 @@ async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epo
     let audit = stage.json(&["session", "show", session], 0).await.unwrap();
     assert!(audit["document"]["audit"].as_array().unwrap().iter().any(|record| record["reason"] == "a test"), "{audit}");
     assert_eq!(audit["document"]["epoch"], repaired["epoch"]);
+
+    // Begun again with the campaign's documents, and back to the backup of that.
+    let state_of = async || gm.full_state(session).await.unwrap()["gameState"]["characters"][0]["pluginData"]["hitPoints"].clone();
+    let yes = ["--reason", "a test", "--yes"];
+    stage.json(&[&["session", "repair", session, "reinitialise"], &yes[..]].concat(), 0).await.unwrap();
+    assert_eq!(state_of().await, 1, "what was written back is what the campaign has");
+    update_from_head(&gm, session, 40).await.unwrap();
+    let replaced = stage.json(&[&["session", "repair", session, "reinitialise"], &yes[..]].concat(), 0).await.unwrap();
+    let backup = replaced["backup"].as_str().unwrap();
+    stage.json(&[&["session", "repair", session, "restore", "--backup", backup], &yes[..]].concat(), 0).await.unwrap();
+    assert_eq!(state_of().await, 40, "the state that the last repair had put aside");
+    let neither = stage.run(&[&["session", "repair", session, "restore"], &yes[..]].concat()).await.unwrap();
+    assert_ne!(neither.code, Some(0), "to what? {neither:?}");
+    let repaired = stage.json(&[&["session", "repair", session, "reinitialise"], &yes[..]].concat(), 0).await.unwrap();
 
     // New epochs for all: not while an authority runs; and after it, clients start afresh where they were.
     let refused = stage.run(&["epoch", "new", "--all", "--reason", "restored", "--yes"]).await.unwrap();
