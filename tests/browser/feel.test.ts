@@ -67,6 +67,45 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
   });
 });
 
+it("is dark or light as one chooses, and stays so", async () => {
+  const page = await openLive(up.players[1]!, { colorScheme: "light" });
+  const ground = (): Promise<string> => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await ground();
+  await page.click('[aria-label="Dark or light"]');
+  expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("dark");
+  const dark = await ground();
+  expect(dark).not.toBe(light);
+  await page.reload();
+  expect(await ground()).toBe(dark);
+});
+
+it("comes nearer under two fingers, and keeps what is between them there", async () => {
+  const phone = await openLive(up.players[0]!, { width: 390, height: 780, touch: true });
+  await token(phone, "token-brannoc").waitFor({ state: "attached" });
+  const before = await middleOf(phone, "token-brannoc");
+  const devtools = await phone.context().newCDPSession(phone);
+  const fingers = (type: "touchStart" | "touchMove", apart: number): Promise<unknown> =>
+    devtools.send("Input.dispatchTouchEvent", { type, touchPoints: [-1, 1].map((side, id) => ({ x: before.x + side * apart, y: before.y, id })) });
+  await fingers("touchStart", 30);
+  for (const apart of [36, 42, 48, 54, 60]) await fingers("touchMove", apart);
+  await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await expect.poll(() => middleOf(phone, "token-brannoc").then(({ width }) => width)).toBeGreaterThan(before.width * 1.5);
+  const after = await middleOf(phone, "token-brannoc");
+  expect(Math.abs(after.x - before.x)).toBeLessThan(before.width);
+  expect(Math.abs(after.y - before.y)).toBeLessThan(before.width);
+});
+
+it("begins a session that was scheduled when its game master says so, and everybody is told", async () => {
+  const own = await ownSession(up, "Next Tuesday", [], Date.now() + 3_600_000);
+  const gm = await openLive(up.gm, { at: own, width: 1440 });
+  const player = await openLive(up.players[0]!, { at: own });
+  await player.getByText("The session has not begun yet").waitFor();
+  await screenshot(player, "session-scheduled");
+  await gm.getByRole("button", { name: "Start" }).click();
+  for (const page of [gm, player]) await page.locator('#session-status[data-status="active"]').waitFor();
+  await player.getByText("The session begins").waitFor();
+});
+
 it("says that the game master is gone, and that they are back", async () => {
   const own = await ownSession(up, "An absence");
   const player = await openLive(up.players[0]!, { at: own });

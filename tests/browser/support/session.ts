@@ -25,7 +25,7 @@ const IMPORT_BYTES = 400_000;
 let made = 0;
 
 /** The same platform with a session of its own, for a test that ends it, hands it over or fills it: of the demo's people, and its campaign with `more` actors in it. */
-export async function ownSession(up: Platform, name: string, more: readonly Document[] = []): Promise<Platform> {
+export async function ownSession(up: Platform, name: string, more: readonly Document[] = [], scheduledFor?: number): Promise<Platform> {
   const { gameMaster, players } = demo("campaign") as Campaign;
   const campaign = await post(up, "/campaigns", { name, gameMasterId: gameMaster.userId });
   const mark = `${Date.now().toString(36)}${made++}`;
@@ -38,6 +38,7 @@ export async function ownSession(up: Platform, name: string, more: readonly Docu
     name,
     gameMasterId: gameMaster.userId,
     participantIds: players.map(({ userId }) => userId),
+    ...(scheduledFor === undefined ? {} : { scheduledFor }),
     participantNames: Object.fromEntries(players.map(({ userId, name: called }) => [userId, called])),
   });
   return { ...up, sessionId: session.id };

@@ -50,6 +50,8 @@ export class Scene {
   /** What is shown until somebody looks elsewhere. */
   private home: Frame | undefined;
   private wasMoved = false;
+  /** Pixels of a token's picture for one of the map's. */
+  private sharpness = 1;
 
   constructor(container: HTMLDivElement, events: SceneEvents) {
     this.events = events;
@@ -132,6 +134,7 @@ export class Scene {
     if (placed.key !== key) {
       placed.key = key;
       paintToken(group, look, palette);
+      this.keepPicture(group);
     }
     group.draggable(mayMove);
     if (group.isDragging()) return;
@@ -139,6 +142,11 @@ export class Scene {
     if (group.x() === to.x && group.y() === to.y) return;
     if (this.calm) group.position(to);
     else group.to({ ...to, duration: GLIDE_S, easing: glide });
+  }
+
+  /** A token is drawn once, and from then on as a picture: others glide past it sixty times a second. */
+  private keepPicture(group: Group): void {
+    group.clearCache().cache({ pixelRatio: this.sharpness * devicePixelRatio, hitCanvasPixelRatio: 1 });
   }
 
   private newGroup(id: string, at: { x: number; y: number }): Group {
@@ -188,17 +196,19 @@ export class Scene {
       const pointer = this.stage.getPointerPosition();
       if (pointer !== null) this.zoomAround(pointer, Math.exp(-evt.deltaY / (evt.ctrlKey ? 120 : 600)));
     });
-    this.stage.on("touchmove", ({ evt }) => {
-      this.pinched(evt);
+    // Of the page itself: the stage tells of no touch while something is dragged, and the first finger drags.
+    const container = this.stage.container();
+    container.addEventListener("touchmove", (event) => {
+      this.pinched(event);
     });
-    this.stage.on("touchend", () => (this.pinch = undefined));
+    for (const end of ["touchend", "touchcancel"] as const) container.addEventListener(end, () => (this.pinch = undefined));
   }
 
   private pinched(event: TouchEvent): void {
     const [one, other] = event.touches;
     if (one === undefined || other === undefined) return;
     event.preventDefault();
-    if (this.stage.isDragging()) this.stage.stopDrag();
+    for (const node of [this.stage, ...Array.from(this.tokens.values(), ({ group }) => group)]) if (node.isDragging()) node.stopDrag();
     const box = this.stage.container().getBoundingClientRect();
     const middle = { x: (one.clientX + other.clientX) / 2 - box.x, y: (one.clientY + other.clientY) / 2 - box.y };
     const distance = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
@@ -222,6 +232,12 @@ export class Scene {
   private look({ x, y, scale }: View): void {
     this.stage.position({ x, y });
     this.stage.scale({ x: scale, y: scale });
+    // Never coarser than the screen, nor so fine that drawing it small leaves holes.
+    const sharpness = 2 ** Math.ceil(Math.log2(scale));
+    if (sharpness !== this.sharpness) {
+      this.sharpness = sharpness;
+      for (const { group } of this.tokens.values()) this.keepPicture(group);
+    }
     this.tell();
   }
 
