@@ -74,6 +74,27 @@ describe("a replica", () => {
     expectAtHead();
   });
 
+  it("joins again when the gateway has taken it out, after the delay that it was told, and says why when it may not", async () => {
+    await live();
+    const error = { code: "TRANSACTION_FAILED", message: "cannot be asked at present", retryable: true, retryAfterMs: 3000, details: { reason: "MEMBERSHIP_UNKNOWN" } };
+    gateway.last.say("gameState:error", { sessionId: SESSION, error });
+    expect(replica.state.name).toBe("joining");
+    session.hit(7);
+    await settle(2999);
+    expect(gateway.last.asked("gameSession:join")).toHaveLength(1);
+    await settle(1000);
+    await answer("gameSession:join", { success: true, session: session.summary() }, 1);
+    await answer("gameState:requestFull", session.since(0), 1);
+    expectAtHead();
+    expect(replica.state.name).toBe("live");
+
+    const removed = { code: "PERMISSION_DENIED", message: "no more", retryable: false, details: { reason: "NOT_A_PARTICIPANT" } };
+    gateway.last.say("gameState:error", { sessionId: SESSION, error: removed });
+    await settle(1000);
+    await answer("gameSession:join", { success: false, error: removed }, 2);
+    expect(replica.state).toMatchObject({ name: "refused", error: { code: "PERMISSION_DENIED" } });
+  });
+
   it("is not set back by a full state that was overtaken", async () => {
     await live();
     gateway.last.say("gameState:updated", session.hit(7));

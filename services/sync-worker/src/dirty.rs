@@ -18,6 +18,8 @@ use crate::{
     work::{Worker, span_unasked},
 };
 
+/// Among so many the longest wait is looked for: those that were written back longest ago, as no change that waits is older than that.
+const CANDIDATES: u32 = 1_000;
 /// Sessions written by one step of a shutdown.
 const STEP: u32 = 64;
 
@@ -25,28 +27,30 @@ impl Worker {
     /// Marks what has waited long enough, the longest wait first. Gives the age of the oldest change that is not written back.
     pub(crate) async fn mark_dirty(&self, config: &config::Sweep) -> Result<u64, StoreError> {
         let store = &self.syncer.store;
-        let dirty = store.sessions_dirty(config.batch).await?;
-        self.syncer.metrics.dirty.set(if dirty.len() < config.batch as usize {
-            dirty.len() as i64
+        let candidates = store.sessions_dirty(CANDIDATES).await?;
+        self.syncer.metrics.dirty.set(if candidates.len() < CANDIDATES as usize {
+            candidates.len() as i64
         } else {
             store.count_dirty_sessions().await? as i64
         });
         self.syncer.metrics.dead.set(store.count_dead_syncs().await? as i64);
-        let since = self.dirty_since(&dirty).await?;
+        let since = self.dirty_since(&candidates).await?;
         let now_ms = self.syncer.clock.now_ms();
-        let mut oldest_ms = 0;
-        for session in &dirty {
-            let waiting_ms = now_ms.saturating_sub(since.get(&session.id).copied().unwrap_or(session.last_state_update));
-            oldest_ms = oldest_ms.max(waiting_ms);
-            if config.dirty_after_ms == 0 || waiting_ms < config.dirty_after_ms || self.busy.is_backing_off(&session.id, Instant::now()) {
-                continue;
-            }
+        let waiting_ms =
+            |session: &SessionDocument| now_ms.saturating_sub(since.get(&session.id).copied().unwrap_or(session.last_state_update));
+        let mut waiting: Vec<_> = candidates.iter().map(|session| (waiting_ms(session), session)).collect();
+        waiting.sort_by_key(|(waiting_ms, _)| std::cmp::Reverse(*waiting_ms));
+        let is_due = |waiting_ms: u64, session: &SessionDocument| {
+            config.dirty_after_ms != 0 && waiting_ms >= config.dirty_after_ms && !self.busy.is_backing_off(&session.id, Instant::now())
+        };
+        let due = waiting.iter().filter(|(waiting_ms, session)| is_due(*waiting_ms, session));
+        for (_, session) in due.take(config.batch as usize) {
             // All workers look: the queue takes the first mark for this version and drops the others.
             let synced = session.sync.as_ref().map_or(0, |mark| mark.at);
             let mark = format!("periodic:{}:{}:{synced}", session.id, session.game_state_version);
             self.mark(&session.id, SyncTrigger::Periodic, &mark).await;
         }
-        Ok(oldest_ms)
+        Ok(waiting.first().map_or(0, |(waiting_ms, _)| *waiting_ms))
     }
 
     /// Marks work. Lost, it costs time only.
@@ -71,8 +75,8 @@ impl Worker {
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
-        let entries = self.syncer.store.entries_by_key(&keys).await?;
-        Ok(entries.into_iter().map(|entry| (entry.session, entry.at)).collect())
+        let times = self.syncer.store.entry_times(&keys).await?;
+        Ok(times.into_iter().map(|(key, at)| (key.session, at)).collect())
     }
 
     /// At shutdown: the sessions with the most changes that are nowhere but in the session, as long as there is time.

@@ -28,6 +28,9 @@ import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } fro
 /** Broadcasts that came before the answer they follow. More than these are asked for again. */
 const EARLY_BROADCASTS = 256;
 
+/** Of faults that end what this connection hears of the session. */
+const TAKEN_OUT: readonly string[] = ["NOT_A_PARTICIPANT", "MEMBERSHIP_UNKNOWN"];
+
 /** A verified copy of a session's state: joins, catches up, applies what comes, compares each hash, and repairs itself. */
 export class Replica {
   private readonly connection: Connection;
@@ -255,10 +258,18 @@ export class Replica {
       case "gameState:error": {
         const { error } = data as { error: ErrorBody };
         this.fault(error.details.reason ?? error.code, error.message);
+        if (TAKEN_OUT.includes(error.details.reason ?? "")) this.joinAgain(error);
         break;
       }
       default:
     }
+  }
+
+  /** The gateway has taken this connection out of the session. Whether and when it may come back, the next join tells. */
+  private joinAgain({ retryAfterMs }: ErrorBody): void {
+    this.leaveRound();
+    this.setState({ name: "joining" });
+    this.retryLater(() => void this.join(this.round), retryAfterMs);
   }
 
   /** Says that the game master is there. Nobody waits for what becomes of it: the next ping comes by itself. */

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use game_state::Version;
 use mongodb::{
-    bson::{RawDocument, doc},
+    bson::{RawDocument, RawDocumentBuf, doc},
     options::{Hint, ReadConcern},
 };
 use protocol::SessionId;
@@ -23,6 +23,19 @@ impl Store {
         .iter()
         .map(|document| JournalEntry::decode(document))
         .collect()
+    }
+
+    /// When those of `keys` that exist were committed, in milliseconds since the epoch.
+    pub async fn entry_times(&self, keys: &[EntryKey]) -> Result<Vec<(EntryKey, u64)>, StoreError> {
+        let filter = doc! { "_id": { "$in": keys.iter().map(EntryKey::text).collect::<Vec<_>>() } };
+        let found = self.within("read times of entries", async {
+            self.journal().find(filter).projection(doc! { "at": 1 }).await?.try_collect::<Vec<_>>().await
+        });
+        let time = |document: &RawDocumentBuf| {
+            let fields = Fields { document, session: None, place: collection::JOURNAL };
+            Ok((EntryKey::parse(fields.text("_id")?)?, fields.unsigned("at")?))
+        };
+        found.await?.iter().map(time).collect()
     }
 
     /// One entry as of now, not of a moment ago: an answer that it is absent holds against every write acknowledged before the call.
