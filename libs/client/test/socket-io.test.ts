@@ -30,6 +30,7 @@ beforeEach(async () => {
     });
     socket.on("traced", (...sent: [...unknown[], (answer: object) => void]) => {
       (sent.pop() as (answer: object) => void)({ success: true, sent });
+      socket.emit("told", ...sent);
     });
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -62,11 +63,16 @@ describe("the Socket.IO transport", () => {
     });
   });
 
-  it("sends the trace beside the payload, and nothing there without one", async () => {
+  it("carries the trace beside the payload both ways, and nothing there without one", async () => {
     await open();
     const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const heard = vi.fn();
+    connection.on("event", heard);
     expect(await connection.request("traced", { a: 1 }, trace)).toEqual({ success: true, sent: [{ a: 1 }, { trace }] });
     expect(await connection.request("traced", { a: 1 })).toEqual({ success: true, sent: [{ a: 1 }] });
+    await eventually(() => {
+      expect(heard.mock.calls).toEqual([[{ name: "told", data: { a: 1 }, trace }], [{ name: "told", data: { a: 1 } }]]);
+    });
   });
 
   it("comes back by itself with a fresh token when the transport is lost", async () => {

@@ -85,8 +85,9 @@ class SocketIoChannel implements Channel {
     socket.on("disconnect", (reason, details) => {
       this.end(reason === "io server disconnect" ? STAY_AWAY : (closeCode(details) ?? LOST), reason);
     });
-    socket.onAny((event, data) => {
-      this.receive({ event, data });
+    socket.onAny((event, data, beside) => {
+      const { trace } = (beside ?? {}) as { trace?: string };
+      this.receive({ event, data, ...(trace === undefined ? {} : { trace }) });
     });
   }
 

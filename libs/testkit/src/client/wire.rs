@@ -138,8 +138,11 @@ fn read_packet(text: &str) -> anyhow::Result<Option<Incoming>> {
             }
             other => bail!("not an event: {other}"),
         };
+        // What stands beside the payload in a frame is the event's second argument here.
+        let trace = if data.len() == 2 { data.pop() } else { None };
         ensure!(data.len() <= 1, "an event with {} arguments", data.len());
-        return Ok(Some(Incoming::Event(name, data.pop().unwrap_or_default(), None)));
+        let trace = trace.and_then(|beside| beside["trace"].as_str().map(str::to_owned));
+        return Ok(Some(Incoming::Event(name, data.pop().unwrap_or_default(), trace)));
     }
     if let Some(answer) = text.strip_prefix("43") {
         let digits = answer.find('[').context("an answer without arguments")?;

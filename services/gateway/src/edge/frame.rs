@@ -54,7 +54,7 @@ impl Frame {
         Self::of(Content::Event { event: event.into(), data: data.into(), trace: None })
     }
 
-    /// An event that says, on the plain transport, which trace it belongs to.
+    /// An event that says which trace it belongs to: beside its payload, which over Socket.IO is its second argument.
     pub fn traced(event: &str, data: impl Into<Bytes>, trace: &str) -> Self {
         Self::of(Content::Event { event: event.into(), data: data.into(), trace: Some(trace.into()) })
     }
@@ -108,12 +108,17 @@ impl Frame {
                 }
                 text.put_u8(b'}');
             }
-            (Content::Event { event, data, .. }, Encoding::SocketIo | Encoding::Polling) => {
-                text.reserve(data.len() + event.len() + 8);
+            (Content::Event { event, data, trace }, Encoding::SocketIo | Encoding::Polling) => {
+                text.reserve(data.len() + event.len() + 32);
                 text.put_slice(b"42[");
                 put_json(&mut text, event);
                 text.put_u8(b',');
                 text.put_slice(data);
+                if let Some(trace) = trace {
+                    text.put_slice(b",{\"trace\":");
+                    put_json(&mut text, trace);
+                    text.put_u8(b'}');
+                }
                 text.put_u8(b']');
             }
             (Content::Ack { id, data }, Encoding::Plain) => {

@@ -57,6 +57,8 @@ async fn over_socket_io_the_trace_stands_in_a_second_argument_and_anything_else_
         client.text(&format!(r#"421["traced","00"{beside}]"#)).await;
         assert_eq!(client.read_text().await, format!(r#"431["{heard}"]"#), "{beside}");
     }
+    client.text(r#"42["trace",1,{"trace":"00-a-b-01"}]"#).await;
+    assert_eq!(client.read_text().await, r#"42["trace",{},{"trace":"00-a-b-01"}]"#);
 }
 
 #[tokio::test]
