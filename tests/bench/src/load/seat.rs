@@ -1,6 +1,10 @@
 //! One connection: opened up to where updates come.
 
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{
+    io::ErrorKind,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -18,6 +22,8 @@ const SCRATCH: usize = 16 * 1024;
 #[derive(Clone)]
 pub(super) struct Connection {
     stream: Arc<TcpStream>,
+    /// What was read of a frame whose end has not come yet, whoever reads on.
+    frames: Arc<Mutex<Frames>>,
 }
 
 /// Opens a connection; gives the version that the session is at, where its server says so.
@@ -29,10 +35,10 @@ async fn opened(dialect: Dialect, port: u16, session: &str, token: &str, seat: S
     if dialect == Dialect::Bare {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
-        return Ok((Connection { stream: Arc::new(stream) }, 0));
+        return Ok((Connection::new(stream), 0));
     }
     let path = if dialect == Dialect::Colyseus { seat_of_colyseus(port, session).await? } else { dialect.path().to_owned() };
-    let connection = Connection { stream: Arc::new(websocket::connect(port, &path).await?) };
+    let connection = Connection::new(websocket::connect(port, &path).await?);
     for _ in 0..dialect.greetings() {
         connection.await_answer(dialect).await?;
     }
@@ -56,6 +62,10 @@ async fn seat_of_colyseus(port: u16, session: &str) -> anyhow::Result<String> {
 }
 
 impl Connection {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream: Arc::new(stream), frames: Arc::default() }
+    }
+
     /// Sends a text and waits for its answer.
     pub(super) async fn ask(&self, dialect: Dialect, text: &[u8]) -> anyhow::Result<u64> {
         timeout(PATIENCE, async {
@@ -77,12 +87,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads until the server has answered. What follows in the same packet belongs to nothing that is measured.
+    /// Reads until the server has answered. Frames that follow in the same packet belong to nothing that is measured.
     async fn await_answer(&self, dialect: Dialect) -> anyhow::Result<u64> {
         let mut version = None;
-        let mut frames = Frames::default();
         loop {
-            self.read(&mut frames, dialect, |meaning| {
+            self.read(dialect, |meaning| {
                 if let Meaning::Opened(at) = meaning {
                     version = Some(version.unwrap_or(0).max(at));
                 }
@@ -95,7 +104,7 @@ impl Connection {
     }
 
     /// Reads what is there, waiting for it; pings are answered on the way.
-    pub(super) async fn read(&self, frames: &mut Frames, dialect: Dialect, mut each: impl FnMut(Meaning)) -> anyhow::Result<()> {
+    pub(super) async fn read(&self, dialect: Dialect, mut each: impl FnMut(Meaning)) -> anyhow::Result<()> {
         let mut answers = Vec::new();
         let mut look = |opcode: u8, payload: &[u8]| {
             match opcode {
@@ -113,7 +122,7 @@ impl Connection {
         let mut scratch = [0; SCRATCH];
         match self.stream.try_read(&mut scratch) {
             Ok(0) => bail!("the server closed a connection"),
-            Ok(length) => frames.feed(&scratch[..length], &mut look)?,
+            Ok(length) => self.frames.lock().unwrap_or_else(PoisonError::into_inner).feed(&scratch[..length], &mut look)?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
         }

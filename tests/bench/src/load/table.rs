@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::seat::Connection;
 use crate::{
     dialect::{Dialect, Place},
-    websocket::{self, Frames},
+    websocket,
 };
 
 /// How far the game master may be ahead of the slowest player: no socket's buffer is full then.
@@ -80,10 +80,9 @@ impl Table {
         use crate::dialect::Meaning;
         // Whoever publishes to NATS, or asks the bare loop, has his own update back as his answer.
         let echoes = matches!(dialect, Dialect::Nats | Dialect::Bare);
-        let mut frames = Frames::default();
         loop {
             connection
-                .read(&mut frames, dialect, |meaning| match (meaning, player) {
+                .read(dialect, |meaning| match (meaning, player) {
                     (Meaning::Updates(updates), Some(player)) => self.received(player, updates),
                     (Meaning::Updates(updates), None) if echoes => (0..updates).for_each(|_| self.acked()),
                     (Meaning::Acked, None) => self.acked(),
