@@ -109,16 +109,22 @@ impl Room {
         });
         let masters: Vec<_> = stream::iter(masters).buffered(OPENING).try_collect().await?;
         for (table, master) in room.tables.iter().zip(masters) {
-            let Some((connection, version)) = master else {
-                room.masters.push(None);
-                continue;
-            };
-            table.starts_at(version);
-            room.readers.spawn(Arc::clone(table).read(room.plan.dialect, connection.clone(), None));
-            room.masters.push(Some(connection));
+            if let Some((_, version)) = master {
+                table.starts_at(version);
+            }
+            room.masters.push(master.map(|(connection, _)| connection));
         }
+        room.read_masters();
         room.seat_players(OPENING, false).await?;
         Ok(room)
+    }
+
+    fn read_masters(&mut self) {
+        for (table, master) in self.tables.iter().zip(&self.masters) {
+            if let Some(connection) = master {
+                self.readers.spawn(Arc::clone(table).read(self.plan.dialect, connection.clone(), None));
+            }
+        }
     }
 
     async fn seat_players(&mut self, at_once: usize, full_state: bool) -> anyhow::Result<()> {
@@ -174,7 +180,9 @@ impl Room {
     }
 
     async fn storm(&mut self) -> anyhow::Result<Outcome> {
+        // Who is not read any more has lost his connection; the game masters stay.
         self.readers.shutdown().await;
+        self.read_masters();
         let players: usize = self.plan.tables.iter().map(|table| table.players.len()).sum();
         let start = Instant::now();
         self.seat_players(players, true).await?;
