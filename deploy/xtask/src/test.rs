@@ -1,6 +1,7 @@
 //! `test`: everything that a change must pass, and one line at the end that says how it went.
 
 mod count;
+mod failures;
 mod stages;
 
 use std::time::Instant;
@@ -46,21 +47,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         let (count, word) = match (stage.run)() {
             Ok(count) if count.failed == 0 => (count, "ok".to_owned()),
             Ok(count) => (count, "FAILED".to_owned()),
-            Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+            Err(error) => (Count { failed: 1, ..Count::default() }, format!("FAILED: {error:#}")),
         };
-        total += count;
         let tests = if count == Count::default() { String::new() } else { format!("{count}, ") };
+        total += count;
         let line = format!("{:<28} {:>6.1} s  {tests}{word}", stage.name, begun.elapsed().as_secs_f64());
         say(&line);
         summary.push(line);
     }
     say("\n=== summary ===");
     summary.iter().for_each(|line| say(line));
-    print_total(total).context("writing the last line")?;
+    if !total.failures.is_empty() {
+        say("\n=== how tests failed ===");
+        total.failures.iter().for_each(|line| say(line));
+    }
+    print_total(&total).context("writing the last line")?;
     Ok(total.failed == 0)
 }
 
-fn print_total(total: Count) -> std::io::Result<()> {
+fn print_total(total: &Count) -> std::io::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{total}")?;

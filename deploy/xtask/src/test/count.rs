@@ -2,16 +2,19 @@
 
 use std::{fmt, ops::AddAssign};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Count {
     pub(super) passed: u64,
     pub(super) failed: u64,
+    /// The first lines of each failure.
+    pub(super) failures: Vec<String>,
 }
 
 impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -41,7 +44,7 @@ pub(super) fn in_line(line: &str) -> Option<Count> {
 }
 
 /// Without the escapes that colour a terminal.
-fn plain(line: &str) -> String {
+pub(super) fn plain(line: &str) -> String {
     let mut rest = line;
     let mut text = String::new();
     while let Some((before, after)) = rest.split_once("\u{1b}[") {
@@ -58,11 +61,11 @@ mod tests {
     #[test]
     fn results_of_both_runners_are_read() {
         let cargo = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s";
-        assert_eq!(in_line(cargo), Some(Count { passed: 3, failed: 1 }));
-        assert_eq!(in_line("      Tests  1 failed | 11 passed (12)"), Some(Count { passed: 11, failed: 1 }));
+        assert_eq!(in_line(cargo), Some(Count { passed: 3, failed: 1, ..Count::default() }));
+        assert_eq!(in_line("      Tests  1 failed | 11 passed (12)"), Some(Count { passed: 11, failed: 1, ..Count::default() }));
         assert_eq!(
             in_line("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[32m7 passed\u{1b}[39m\u{1b}[22m (7)"),
-            Some(Count { passed: 7, failed: 0 })
+            Some(Count { passed: 7, ..Count::default() })
         );
     }
 

@@ -8,6 +8,7 @@ use testkit::service::workspace;
 use super::{
     Part, Stage,
     count::{Count, in_line},
+    failures::Failures,
 };
 use crate::{
     browser, node,
@@ -122,11 +123,15 @@ fn with_programs(command: &mut Command) -> &mut Command {
 /// Runs a test runner, shows what it prints, and adds up its results. One that reports no test at all has failed.
 fn count(command: &mut Command) -> anyhow::Result<Count> {
     let mut total = Count::default();
-    let status = testkit::process::run_with_lines(command, |line| {
+    let mut failures = Failures::default();
+    // An error says in words where it came from; forty frames of the runtime hide it.
+    let status = testkit::process::run_with_lines(command.env("RUST_LIB_BACKTRACE", "0"), |line| {
         say(line);
         total += in_line(line).unwrap_or_default();
+        failures.read(line);
     })?;
-    ensure!(total != Count::default(), "the runner reported no test");
+    total.failures = failures.into_lines();
+    ensure!(total.passed + total.failed > 0, "the runner reported no test");
     if !status.success() && total.failed == 0 {
         bail!("{total}, but the runner ended with {status}");
     }
