@@ -1,11 +1,9 @@
-import { NoAnswer, type Connection } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import { Emitter } from "../connection/emitter.ts";
 import { NO_LIMITS, type Limits } from "../core/limits.ts";
-import { Rejection } from "../core/rejection.ts";
 import type {
   Ack,
   ErrorBody,
-  FullState,
   PresentUser,
   ServerGameState,
   SessionStatus,
@@ -16,20 +14,28 @@ import type {
   StateUpdateBroadcast,
   UpdateAccepted,
 } from "../core/types.ts";
-import { compareVersions, isValidNextVersion, isVersion } from "../core/version.ts";
+import { compareVersions, isVersion } from "../core/version.ts";
 import { notSent } from "../queue/refusal.ts";
 import type { Intent, UpdateOptions } from "../queue/types.ts";
 import { UpdateQueue } from "../queue/update-queue.ts";
-import { deliver, retryMs } from "./deliver.ts";
-import { Held } from "./held.ts";
+import { Conversation } from "./conversation.ts";
+import { deliver } from "./deliver.ts";
+import { randomId } from "./random-id.ts";
 import { endSpan, Telemetry } from "./telemetry.ts";
 import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
+import { Verified, type Step } from "./verified.ts";
 
 /** Broadcasts that came before the answer they follow. More than these are asked for again. */
 const EARLY_BROADCASTS = 256;
 
 /** Of faults that end what this connection hears of the session. */
 const TAKEN_OUT: readonly string[] = ["NOT_A_PARTICIPANT", "MEMBERSHIP_UNKNOWN"];
+
+interface Joined {
+  readonly session: SessionSummary;
+  readonly present?: readonly PresentUser[];
+  readonly limits?: Partial<Limits> & { readonly frameBytes?: number };
+}
 
 /** A verified copy of a session's state: joins, catches up, applies what comes, compares each hash, and repairs itself. */
 export class Replica {
@@ -40,27 +46,32 @@ export class Replica {
   private readonly early: StateUpdateBroadcast[] = [];
   private readonly detach: (() => void)[];
   private current: ReplicaState = { name: "offline" };
-  private readonly held: Held;
+  private readonly copy: Verified;
+  private readonly talk: Conversation;
   private readonly telemetry: Telemetry;
   private readonly queue: UpdateQueue;
   private limits: Limits & { readonly frameBytes?: number } = NO_LIMITS;
   private stopped = false;
-  private at: Head | undefined;
   private summary: SessionSummary | undefined;
-  private retries = 0;
-  private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private silenceTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Counts connections: an answer to a request of an older one is not looked at. */
-  private round = 0;
 
   constructor(options: ReplicaOptions) {
     this.options = { newId: randomId, now: Date.now, random: Math.random, silenceMs: 30_000, settleMs: 60_000, ...options };
     this.connection = options.connection;
     this.sessionId = options.sessionId;
-    this.held = new Held(options.reactive);
+    this.copy = new Verified(options.reactive, {
+      fault: (reason, message) => {
+        this.fault(reason, message);
+      },
+      followed: (operations, state, updateId) => {
+        if (updateId === undefined || !this.queue.isOwn(updateId)) this.queue.foreign(operations, state);
+      },
+    });
+    this.talk = new Conversation(this.connection, this.options.random, this.options.silenceMs, () => {
+      if (this.current.name === "live") void this.catchUp(this.position());
+    });
     this.telemetry = new Telemetry(options.openTelemetry, options.sessionId);
     this.queue = new UpdateQueue(this.host());
-    if (options.kept !== undefined) this.begin(options.kept);
+    if (options.kept !== undefined) this.copy.begin(options.kept);
     this.detach = [
       this.connection.on("state", () => {
         this.follow();
@@ -78,11 +89,11 @@ export class Replica {
 
   /** What is held, with what is painted over it; changed in place by what comes. Undefined before the first answer, and while a state that went wrong is replaced. */
   get gameState(): ServerGameState | undefined {
-    return this.held.game?.root;
+    return this.copy.held.game?.root;
   }
 
   get head(): Head | undefined {
-    return this.at;
+    return this.copy.at;
   }
 
   get session(): SessionSummary | undefined {
@@ -126,10 +137,7 @@ export class Replica {
 
   /** A copy of what is held, without what is painted over it, to begin with another time. */
   snapshot(): KeptState | undefined {
-    const gameState = this.held.copy();
-    if (gameState === undefined || this.at === undefined) return undefined;
-    const { epoch, version, hash, timestamp } = this.at;
-    return { gameState, epoch, version, hash, timestamp };
+    return this.copy.snapshot();
   }
 
   /**
@@ -137,68 +145,59 @@ export class Replica {
    * For a page that comes back after it was hidden. Answers whether what was held had its hash.
    */
   async check(): Promise<boolean> {
-    const { at, held } = this;
-    const { game } = held;
-    if (game === undefined || at === undefined) return true;
-    const hash = await held.hash();
-    const right = hash === at.hash || hash === this.at?.hash;
-    if (!right && held.game === game) {
-      this.fault("HASH_MISMATCH", `what is held of version ${at.version} was changed by something else`);
-      this.discard();
+    const { game } = this.copy.held;
+    const isRight = await this.copy.check();
+    if (game !== undefined && this.current.name === "live") {
+      if (this.head === undefined) this.resync();
+      else void this.catchUp(this.position());
     }
-    if (this.current.name === "live") {
-      if (this.at === undefined) this.resync();
-      else void this.catchUp(this.round, this.position());
-    }
-    return right;
+    return isRight;
   }
 
   private follow(): void {
     this.leaveRound();
-    if (this.connection.state.name === "open") void this.join(this.round);
+    if (this.connection.state.name === "open") void this.join();
     else this.setState({ name: "offline" });
   }
 
   private leaveRound(): void {
-    this.round++;
-    this.retries = 0;
+    this.talk.leave();
     this.early.length = 0;
-    clearTimeout(this.retryTimer);
-    clearTimeout(this.silenceTimer);
   }
 
-  private async join(round: number): Promise<void> {
+  private async join(): Promise<void> {
     this.setState({ name: "joining" });
-    const answer = await this.ask<{ session: SessionSummary; present?: readonly PresentUser[]; limits?: Partial<Limits> & { frameBytes?: number } }>(round, "gameSession:join", this.position());
+    const answer = await this.talk.ask<Joined>("gameSession:join", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
-      this.retryOrRefuse(answer.error, () => void this.join(round));
+      this.retryOrRefuse(answer.error, () => void this.join());
       return;
     }
     this.summary = answer.session;
     this.limits = { ...NO_LIMITS, ...answer.limits };
     this.emitter.emit("session", answer.session);
     this.emitter.emit("present", answer.present ?? []);
-    await this.catchUp(round, this.position());
+    await this.catchUp(this.position());
   }
 
   /** Asks for what is missed since `held`, or for everything. */
-  private async catchUp(round: number, held: object): Promise<void> {
+  private async catchUp(held: object): Promise<void> {
     this.setState({ name: "catching-up" });
-    const answer = await this.ask<StateAnswer>(round, "gameState:requestFull", held);
+    const { round } = this.talk;
+    const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", held);
     if (answer === undefined) return;
     if (!answer.success) {
-      this.retryOrRefuse(answer.error, () => void this.catchUp(round, this.position()));
+      this.retryOrRefuse(answer.error, () => void this.catchUp(this.position()));
       return;
     }
     const isGood = await this.take(answer, round);
-    if (round !== this.round) return;
+    if (round !== this.talk.round) return;
     if (!isGood) {
-      this.discard();
+      this.copy.discard();
       this.resync();
       return;
     }
-    this.retries = 0;
+    this.talk.calm();
     this.setState({ name: "live" });
     for (const broadcast of this.early.splice(0)) this.follows(broadcast);
   }
@@ -206,45 +205,24 @@ export class Replica {
   /** Whether the answer left us with a state that is as good as its head says. */
   private async take(answer: StateAnswer, round: number): Promise<boolean> {
     this.noteStatus(answer.status);
-    if ("gameState" in answer) return this.replace(answer, round);
-    if ("notModified" in answer) return this.at?.version === answer.gameStateVersion && this.at.epoch === answer.epoch;
+    if ("gameState" in answer) {
+      const isHeld = await this.copy.replace(answer, () => round !== this.talk.round);
+      if (isHeld === true) {
+        this.emitter.emit("replaced", this.head!);
+        await this.copy.held.warm();
+      }
+      return isHeld !== false;
+    }
+    if ("notModified" in answer) return this.head?.version === answer.gameStateVersion && this.head.epoch === answer.epoch;
     for (const broadcast of answer.updates) {
       if (this.isNew(broadcast) && !this.apply(broadcast)) return false;
     }
-    return this.at?.epoch === answer.epoch && compareVersions(this.at.version, answer.gameStateVersion) >= 0;
-  }
-
-  private async replace({ gameState, gameStateVersion: version, gameStateHash: expected, epoch, timestamp }: FullState, round: number): Promise<boolean> {
-    const isOvertaken = (): boolean => this.at?.epoch === epoch && compareVersions(version, this.at.version) < 0;
-    if (isOvertaken()) return true;
-    try {
-      const read = await this.held.read(gameState);
-      if (round !== this.round || isOvertaken()) return true;
-      if (read.hash !== expected) {
-        this.fault("HASH_MISMATCH", `the full state of version ${version} does not have its hash`);
-        return false;
-      }
-      const operations = this.held.take(read);
-      this.at = { epoch, version, hash: expected, verified: true, timestamp };
-      if (operations.length > 0) this.queue.foreign(operations, this.held.raw!);
-    } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
-      this.fault(error.reason, `the full state of version ${version} cannot be held: ${error.message}`);
-      return false;
-    }
-    this.emitter.emit("replaced", this.at);
-    await this.held.warm();
-    return true;
-  }
-
-  /** Shows what an earlier visit kept, unless it is not what its hash says. */
-  private begin({ gameState, epoch, version, hash, timestamp }: KeptState): void {
-    if (isVersion(version) && this.held.begin(gameState, hash)) this.at = { epoch, version, hash, verified: true, timestamp };
+    return this.head?.epoch === answer.epoch && compareVersions(this.head.version, answer.gameStateVersion) >= 0;
   }
 
   private receive(name: string, data: unknown, trace: string | undefined): void {
     if (typeof data !== "object" || data === null || (data as { sessionId?: unknown }).sessionId !== this.sessionId) return;
-    this.listen();
+    this.talk.heard();
     switch (name) {
       case "gameState:updated":
         this.follows(data as StateUpdateBroadcast, trace);
@@ -269,7 +247,7 @@ export class Replica {
   private joinAgain({ retryAfterMs }: ErrorBody): void {
     this.leaveRound();
     this.setState({ name: "joining" });
-    this.retryLater(() => void this.join(this.round), retryAfterMs);
+    this.talk.later(() => void this.join(), retryAfterMs);
   }
 
   /** Says that the game master is there. Nobody waits for what becomes of it: the next ping comes by itself. */
@@ -291,53 +269,23 @@ export class Replica {
     if (!isApplied) this.resync();
   }
 
-  /** Versions are compared within one epoch only: another epoch is never old. */
   private isNew({ epoch, newVersion }: StateUpdateBroadcast): boolean {
-    return this.at?.epoch !== epoch || compareVersions(newVersion, this.at.version) > 0;
+    return !this.copy.has(epoch, newVersion);
   }
 
   /** Applies the next version. False if it is not the next, or does not lead to the state that it should. */
   private apply({ operations, newVersion, expectedHash, epoch, timestamp, status, gameMasterId, updateId }: StateUpdateBroadcast): boolean {
-    if (this.held.game === undefined || this.at?.epoch !== epoch || !isValidNextVersion(this.at.version, newVersion)) return false;
+    if (!this.copy.isNext(epoch, newVersion)) return false;
     if (!this.advance(operations, { version: newVersion, expected: expectedHash, timestamp, updateId })) return false;
     this.noteStatus(status, gameMasterId);
     return true;
   }
 
   private advance(operations: readonly StateOperation[], step: Step): boolean {
-    const resolved = this.held.under(() => this.step(operations, step));
+    const resolved = this.copy.advance(operations, step);
     if (resolved === undefined) return false;
-    this.emitter.emit("updated", { head: this.at!, operations: resolved, updateId: step.updateId });
+    this.emitter.emit("updated", { head: this.head!, operations: resolved, updateId: step.updateId });
     return true;
-  }
-
-  private step(operations: readonly StateOperation[], { version, expected, timestamp, updateId }: Step): StateOperation[] | undefined {
-    const game = this.held.game!;
-    try {
-      const applied = game.apply(operations);
-      const hash = game.hash();
-      if (expected !== null && hash !== expected) {
-        game.putBack(applied);
-        this.fault("HASH_MISMATCH", `version ${version} does not lead to its hash`);
-        // The state held is not what the server has: nothing can follow it.
-        this.discard();
-        return undefined;
-      }
-      this.at = { epoch: this.at!.epoch, version, hash, verified: expected !== null, timestamp };
-      if (!this.queue.isOwn(updateId)) this.queue.foreign(applied.resolved, this.held.raw!);
-      return applied.resolved;
-    } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
-      this.fault(error.reason, `version ${version} cannot be applied: ${error.message}`);
-      this.discard();
-      return undefined;
-    }
-  }
-
-  /** Forgets what is held, so that the whole state is asked for. */
-  private discard(): void {
-    this.held.discard();
-    this.at = undefined;
   }
 
   /** One at a time: while one is under way, what comes is kept and looked at after it. */
@@ -345,13 +293,13 @@ export class Replica {
     if (this.current.name === "live" || this.current.name === "catching-up") {
       this.setState({ name: "catching-up" });
       // A little apart, so that what all replicas of a session missed is not asked for by all of them at once.
-      this.retryLater(() => void this.catchUp(this.round, this.position()));
+      this.talk.later(() => void this.catchUp(this.position()));
     }
   }
 
   private position(): object {
-    const { sessionId } = this;
-    return this.at === undefined ? { sessionId } : { sessionId, version: this.at.version, hash: this.at.hash, epoch: this.at.epoch };
+    const { sessionId, head } = this;
+    return head === undefined ? { sessionId } : { sessionId, version: head.version, hash: head.hash, epoch: head.epoch };
   }
 
   private host(): ConstructorParameters<typeof UpdateQueue>[0] {
@@ -360,11 +308,11 @@ export class Replica {
         if (this.stopped) return notSent("STOPPED", "the replica was stopped");
         if (this.current.name === "refused") return { success: false, error: this.current.error };
         if (this.connection.state.name === "refused") return notSent("REFUSED", this.connection.state.message, "PERMISSION_DENIED");
-        if (this.current.name !== "live" || this.at === undefined) return undefined;
-        return { sessionId: this.sessionId, version: this.at.version, epoch: this.at.epoch };
+        if (this.current.name !== "live" || this.head === undefined) return undefined;
+        return { sessionId: this.sessionId, version: this.head.version, epoch: this.head.epoch };
       },
       limits: () => this.limits,
-      look: (reader) => this.held.look(reader),
+      look: (reader) => this.copy.held.look(reader),
       deliver: (update, trace) => deliver(this.connection, update, { ...this.options, trace }),
       accept: (update, answer) => {
         this.accept(update, answer);
@@ -373,10 +321,10 @@ export class Replica {
         this.resync();
       },
       paint: (owner, operations) => {
-        if (this.held.set(owner, operations)) this.emitter.emit("painted", { operations });
+        if (this.copy.held.set(owner, operations)) this.emitter.emit("painted", { operations });
       },
       unpaint: (owner) => {
-        if (this.held.set(owner, undefined)) this.emitter.emit("painted", { operations: [] });
+        if (this.copy.held.set(owner, undefined)) this.emitter.emit("painted", { operations: [] });
       },
       changed: () => {
         this.emitter.emit("queue", this.queue.pending);
@@ -388,43 +336,14 @@ export class Replica {
 
   /** The sender applies from the answer: its broadcast goes to the others. If catching up was faster, there is nothing to do. */
   private accept({ id, operations, version }: StateUpdate, { newVersion, newHash, epoch, timestamp }: UpdateAccepted): void {
-    if (!isVersion(newVersion) || (this.at?.epoch === epoch && compareVersions(newVersion, this.at.version) <= 0)) return;
-    const next = this.current.name === "live" && this.at?.epoch === epoch && this.at.version === version && isValidNextVersion(version, newVersion);
+    if (!isVersion(newVersion) || this.copy.has(epoch, newVersion)) return;
+    const next = this.current.name === "live" && this.head?.version === version && this.copy.isNext(epoch, newVersion);
     if (!next || !this.advance(operations, { version: newVersion, expected: newHash ?? null, timestamp, updateId: id })) this.resync();
   }
 
-  /** The answer, or undefined if the connection it was asked on is gone. */
-  private async ask<T extends object>(round: number, event: string, data: object): Promise<Ack<T> | undefined> {
-    try {
-      const answer = await this.connection.request<T>(event, data);
-      if (round !== this.round) return undefined;
-      this.listen();
-      return answer;
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      // A connection that does not answer is as good as none.
-      if (round === this.round && error.why === "deadline") this.connection.reconnect();
-      return undefined;
-    }
-  }
-
   private retryOrRefuse(error: ErrorBody, again: () => void): void {
-    if (error.retryable) this.retryLater(again, error.retryAfterMs);
+    if (error.retryable) this.talk.later(again, error.retryAfterMs);
     else this.setState({ name: "refused", error });
-  }
-
-  private retryLater(again: () => void, atLeastMs = 0): void {
-    clearTimeout(this.retryTimer);
-    this.retryTimer = setTimeout(again, Math.max(atLeastMs, retryMs(this.retries, this.options.random)));
-    this.retries++;
-  }
-
-  /** Something was heard. If nothing more is for long, the head is asked for, which also tells a dead connection. */
-  private listen(): void {
-    clearTimeout(this.silenceTimer);
-    this.silenceTimer = setTimeout(() => {
-      if (this.current.name === "live") void this.catchUp(this.round, this.position());
-    }, this.options.silenceMs);
   }
 
   private noteStatus(status: SessionStatus | undefined, gameMasterId?: string): void {
@@ -444,18 +363,4 @@ export class Replica {
     this.emitter.emit("state", state);
     this.queue.wake();
   }
-}
-
-/** One version on from the one held. */
-interface Step {
-  readonly version: string;
-  readonly expected: string | null;
-  readonly timestamp: number;
-  readonly updateId: string;
-}
-
-/** 128 random bits, as the server's own ids. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
