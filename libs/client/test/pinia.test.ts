@@ -1,9 +1,9 @@
 import "fake-indexeddb/auto";
 import { createPinia, setActivePinia, storeToRefs } from "pinia";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { isReactive, nextTick, watch } from "vue";
+import { isReactive, nextTick, toRaw, watch } from "vue";
 
-import { Connection, type StateOperation } from "../src/index.ts";
+import { canonicalize, Connection, type ServerGameState, type StateOperation } from "../src/index.ts";
 import { BrowserKeep, useGameSessionStore, useGameStateStore, watchInDevtools, type GameStateStore, type Keep } from "../src/pinia/index.ts";
 import { FakeGateway } from "../src/testing/index.ts";
 import { eventually } from "./support/eventually.ts";
@@ -215,10 +215,17 @@ describe("what is kept", () => {
     const first = await joined("gm", keep);
     await first.save();
     const kept = (await keep.load(SESSION))!;
-    await keep.save(keep.lastSession()!, { ...kept, gameState: { ...kept.gameState, items: [{ id: "forged" }] } });
-    const again = await joined("gm", keep);
-    expect(again.items).toEqual([]);
-    await again.logout();
+    const forged = { ...(JSON.parse(new TextDecoder().decode(kept.canonical)) as ServerGameState), items: [{ id: "forged" }] };
+    for (const canonical of [new TextEncoder().encode(canonicalize(forged)), kept.canonical.slice(1), undefined as never]) {
+      await keep.save(keep.lastSession()!, { ...kept, canonical });
+      const again = open("gm", keep);
+      const shown: unknown[] = [];
+      watch(() => again.gameState, (state) => shown.push(structuredClone(toRaw(state))), { flush: "sync" });
+      connections.at(-1)!.start();
+      await again.joinSession(SESSION);
+      expect(shown).toEqual([gateway.session.game.root]);
+      await again.leaveSession();
+    }
   });
 
   it("is copied less often the longer a copy takes", async () => {

@@ -93,6 +93,11 @@ export class GameState {
     return this.hasher.hashing(this.raw(this.root));
   }
 
+  /** Its canonical form in UTF-8: a copy, at the price of its bytes. */
+  canonical(): Uint8Array<ArrayBuffer> {
+    return this.hasher.bytes(this.raw(this.root));
+  }
+
   /** Grows with each change. */
   get changes(): number {
     return this.revision;

@@ -60,6 +60,18 @@ export class StateHasher {
     return yield* this.digest();
   }
 
+  /** The canonical form that is hashed, in one. */
+  bytes(state: ServerGameState): Uint8Array<ArrayBuffer> {
+    const piece = this.write(state);
+    const bytes = new Uint8Array(piece.length);
+    let at = 0;
+    for (const part of bytesOf(piece)) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
   private write(state: ServerGameState): Piece {
     if (this.current?.state !== state) {
       const members = [state.characters, state.actors, state.items, state.currentEncounter, state.pluginData];

@@ -78,21 +78,26 @@ export class Held {
   }
 
   /** Shows what an earlier visit kept, unless it is not what its hash says. Answers whether it is. */
-  begin(gameState: unknown, hash: string): boolean {
+  begin(canonical: Uint8Array, hash: string): boolean {
     try {
-      const game = GameState.from(gameState, NO_LIMITS);
+      const game = GameState.from(JSON.parse(new TextDecoder().decode(canonical)), NO_LIMITS);
       if (game.hash() !== hash) return false;
       this.take({ game, hash });
       return true;
-    } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
+    } catch {
+      // Written by something else, or by an older page: as good as nothing.
       return false;
     }
   }
 
-  /** A copy, without what is painted over it. */
-  copy(): ServerGameState | undefined {
-    return this.look((state) => structuredClone(state));
+  /** The canonical form, without what is painted over it. Undefined if nothing is held, or what is held has none. */
+  copy(): Uint8Array<ArrayBuffer> | undefined {
+    try {
+      return this.under(() => this.game?.canonical());
+    } catch (error) {
+      if (!(error instanceof Rejection)) throw error;
+      return undefined;
+    }
   }
 
   /** The hash of what is held, from scratch. Undefined if it has none. */

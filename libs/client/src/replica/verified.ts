@@ -46,16 +46,16 @@ export class Verified {
   }
 
   /** Shows what an earlier visit kept, unless it is not what its hash says. */
-  begin({ gameState, epoch, version, hash, timestamp }: KeptState): void {
-    if (isVersion(version) && this.held.begin(gameState, hash)) this.head = { epoch, version, hash, verified: true, timestamp };
+  begin({ canonical, epoch, version, hash, timestamp }: KeptState): void {
+    if (isVersion(version) && this.held.begin(canonical, hash)) this.head = { epoch, version, hash, verified: true, timestamp };
   }
 
   /** A copy, to begin with another time. */
   snapshot(): KeptState | undefined {
-    const gameState = this.held.copy();
-    if (gameState === undefined || this.head === undefined) return undefined;
+    const canonical = this.held.copy();
+    if (canonical === undefined || this.head === undefined) return undefined;
     const { epoch, version, hash, timestamp } = this.head;
-    return { gameState, epoch, version, hash, timestamp };
+    return { canonical, epoch, version, hash, timestamp };
   }
 
   /** Takes a state that came whole. Answers undefined if it became stale meanwhile, else whether it is held now. */
