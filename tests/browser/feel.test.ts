@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { screenshot } from "./support/browser.ts";
 import { contrastOf } from "./support/contrast.ts";
 import { ownSession } from "./support/session.ts";
-import { inspect, onSquare, seats, squareOf, token, versionOf } from "./support/table.ts";
+import { shiftsOf, watchShifts } from "./support/shift.ts";
+import { atVersion, inspect, onSquare, seats, squareOf, token, versionOf } from "./support/table.ts";
 
 const { up, openLive } = seats();
 
@@ -116,4 +117,49 @@ it("says that the game master is gone, and that they are back", async () => {
   await screenshot(player, "game-master-lost");
   await openLive(up.gm, { at: own });
   await player.getByText("The game master is back").waitFor();
+});
+
+it("says that the game master's page is still though it is connected, and that it answers again", async () => {
+  const own = await ownSession(up, "A silence");
+  const player = await openLive(up.players[0]!, { at: own });
+  const gm = await openLive(up.gm, { at: own });
+  await player.locator(`[data-user="${up.gm.userId}"][data-here="true"]`).waitFor();
+  const devtools = await gm.context().newCDPSession(gm);
+  await devtools.send("Debugger.enable");
+  // A page that hangs: its socket is open, and its program stands from its next step on.
+  await devtools.send("Debugger.pause");
+  await player.getByText("The game master does not answer").waitFor({ timeout: 45_000 });
+  await player.getByText("Waiting for the game master").waitFor();
+  expect(await player.locator(`[data-user="${up.gm.userId}"]`).getAttribute("data-here")).toBe("true");
+  await screenshot(player, "game-master-silent");
+  await devtools.send("Debugger.resume");
+  await devtools.send("Debugger.disable");
+  await player.getByText("The game master is back").waitFor();
+  await player.getByText("Waiting for the game master").waitFor({ state: "detached" });
+});
+
+it("moves nothing on a player's screen that did not move at the table", async () => {
+  const own = await ownSession(up, "A steady screen");
+  const gm = await openLive(up.gm, { at: own, width: 1440 });
+  const player = await openLive(up.players[0]!, { at: own, width: 1440 });
+  await gm.click('[data-tab="characters"]');
+  await gm.click('[data-entity$="brannoc"]');
+  await player.click('[data-tab="sheet"]');
+  await player.locator("[data-sheet]").waitFor();
+  await inspect(player, "sync");
+  await player.locator("#hash").waitFor();
+  await watchShifts(player);
+
+  const from = await squareOf(gm, "token-brannoc");
+  await token(gm, "token-brannoc").focus();
+  for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"]) await gm.keyboard.press(key);
+  await onSquare(player, "token-brannoc", { x: from.x + 1, y: from.y + 1 });
+  for (const act of ["damage", "heal", "damage", "heal"]) {
+    const before = await versionOf(gm);
+    await gm.fill("[name=amount]", "12");
+    await gm.click(`[data-act="${act}"]`);
+    await atVersion(gm, String(Number(before) + 1));
+  }
+  await atVersion(player, await versionOf(gm));
+  expect(await shiftsOf(player)).toEqual([]);
 });

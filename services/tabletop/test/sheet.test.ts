@@ -206,6 +206,14 @@ describe("the news", () => {
     await vi.waitFor(() => {
       expect(titles()).toContain("The game master is back");
     });
+    at.gateway.say("heartbeat:timeout", { gmId: "gm" });
+    await vi.waitFor(() => {
+      expect(titles()).toContain("The game master does not answer");
+    });
+    at.gateway.say("heartbeat:reconnection", { gmId: "gm" });
+    await vi.waitFor(() => {
+      expect(useNotificationsStore().toasts.find(({ title }) => title === "The game master is back")?.times).toBe(2);
+    });
     const { session } = useGameSessionStore();
     useGameSessionStore().session = { ...session!, status: "scheduled" };
     await nextTick();

@@ -41,9 +41,10 @@ export function useSessionNews({ connection, sessionId }: OpenSession): void {
 
   watch(
     () => presence.gameMaster,
-    ({ connected }, before) => {
-      if (!connected && before.connected) tell("warn", "The game master lost the connection", "Play waits for them to come back.");
-      else if (connected && !before.connected) tell("good", "The game master is back");
+    (now) => {
+      if (now === "gone") tell("warn", "The game master lost the connection", "Play waits for them to come back.");
+      else if (now === "silent") tell("warn", "The game master does not answer", "Their page is connected, but it is still. Play waits for it.");
+      else tell("good", "The game master is back");
     },
   );
 

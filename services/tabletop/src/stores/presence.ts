@@ -1,7 +1,7 @@
 import type { Connection } from "@stateward/client";
 import { useGameSessionStore, useGameStateStore } from "@stateward/client/pinia";
 import { defineStore } from "pinia";
-import { computed, ref, shallowRef, watch } from "vue";
+import { computed, ref, watch } from "vue";
 
 import { isRecord } from "../domain/read.ts";
 import { useAuthStore } from "./auth.ts";
@@ -14,11 +14,8 @@ export interface Person {
   readonly isHere: boolean;
 }
 
-/** How the game master's connection is, as the server says it. */
-export interface GameMasterStatus {
-  readonly connected: boolean;
-  readonly graceUntil: number | undefined;
-}
+/** How it is with the game master, as the server says it: without a connection, or with one on which nobody answers. */
+export type GameMasterStatus = "here" | "silent" | "gone";
 
 /** Who takes part, and who of them is connected. By user: a second tab is nobody else. */
 export const usePresenceStore = defineStore("presence", () => {
@@ -27,7 +24,7 @@ export const usePresenceStore = defineStore("presence", () => {
   const auth = useAuthStore();
   const here = ref(new Set<string>());
   const names = ref(new Map<string, string>());
-  const gameMaster = shallowRef<GameMasterStatus>({ connected: true, graceUntil: undefined });
+  const gameMaster = ref<GameMasterStatus>("here");
 
   const people = computed<Person[]>(() => {
     const summary = session.session;
@@ -76,10 +73,13 @@ export const usePresenceStore = defineStore("presence", () => {
     } else if (event === "gameSession:left" || event === "user:left") {
       if (typeof userId === "string") here.value = new Set([...here.value].filter((other) => other !== userId));
     } else if (event === "gm:connection-status") {
-      const { connected, graceUntil } = data;
-      gameMaster.value = { connected: connected === true, graceUntil: typeof graceUntil === "number" ? graceUntil : undefined };
+      gameMaster.value = data["connected"] === true ? "here" : "gone";
       const id = session.gameMasterId;
-      if (connected === true && id !== null) arrive(id, undefined);
+      if (gameMaster.value === "here" && id !== null) arrive(id, undefined);
+    } else if (event === "heartbeat:timeout") {
+      if (gameMaster.value === "here") gameMaster.value = "silent";
+    } else if (event === "heartbeat:reconnection") {
+      gameMaster.value = "here";
     }
   }
 
