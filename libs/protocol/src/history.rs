@@ -74,4 +74,10 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<Vec<serde_json::Value>>"))]
     pub previous: Option<Box<RawValue>>,
+    /// The command that the entry carries out, by its name; absent for an update and for what the platform did of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Why, as whoever gave the command said it: for the GM and admins only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

@@ -37,7 +37,8 @@ impl Authority {
         if let Some(caller) = caller {
             self.readable(caller, id, Some(&head.game_master)).await?;
         }
-        if request.with_previous && !caller.is_some_and(|caller| caller.leads(&head.game_master)) {
+        let leads = caller.is_some_and(|caller| caller.leads(&head.game_master));
+        if request.with_previous && !leads {
             return Err(
                 ErrorBody::permission("NOT_GAME_MASTER", "only the game master may see what an update replaced").path("withPrevious")
             );
@@ -56,7 +57,7 @@ impl Authority {
                     break 'answer;
                 }
                 after = entry.version;
-                let entry = readable_entry(entry, request.with_previous)?;
+                let entry = readable_entry(entry, Shown { previous: request.with_previous, reason: leads })?;
                 bytes += entry.operations.get().len() + entry.previous.as_ref().map_or(0, |previous| previous.get().len());
                 if bytes > self.config.requests.history_bytes && !entries.is_empty() {
                     break 'answer;
@@ -78,14 +79,22 @@ impl Authority {
     }
 }
 
-fn readable_entry(entry: JournalEntry, with_previous: bool) -> Result<HistoryEntry, ErrorBody> {
+/// What of an entry is not for everyone who may read the session.
+#[derive(Clone, Copy)]
+struct Shown {
+    previous: bool,
+    reason: bool,
+}
+
+fn readable_entry(entry: JournalEntry, shown: Shown) -> Result<HistoryEntry, ErrorBody> {
     let raw = |text: String| {
         RawValue::from_string(text).map_err(|error| {
             tracing::error!(session = %entry.session, version = %entry.version, %error, "an entry of the journal is not JSON");
             decide::frozen("an entry of the journal cannot be read")
         })
     };
-    let previous = entry.previous.filter(|_| with_previous).map(raw).transpose()?;
+    let (action, reason) = entry.command.map_or((None, None), |command| (Some(command.action), command.reason.filter(|_| shown.reason)));
+    let previous = entry.previous.filter(|_| shown.previous).map(raw).transpose()?;
     Ok(HistoryEntry {
         version: entry.version,
         epoch: entry.epoch,
@@ -101,5 +110,7 @@ fn readable_entry(entry: JournalEntry, with_previous: bool) -> Result<HistoryEnt
         at: entry.at,
         game_master_id: entry.game_master_id,
         previous,
+        action,
+        reason,
     })
 }

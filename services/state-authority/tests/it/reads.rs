@@ -1,7 +1,8 @@
 use bus::Headers;
+use protocol::Identity;
 use serde_json::{Value, json};
 
-use crate::support::{World, gm, kind, user};
+use crate::support::{World, admin, gm, kind, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_whose_cache_is_behind_answers_with_what_was_acknowledged_elsewhere() {
@@ -75,6 +76,30 @@ async fn history_gives_what_came_after_a_version_and_what_was_replaced_to_the_ga
     assert_eq!(kind(&refused), ("PERMISSION_DENIED", "NOT_GAME_MASTER"));
     let history: Value = world.ask(subject(), &gm(), &with_previous).await.unwrap();
     assert!(history["entries"][0]["previous"].to_string().contains('1'), "the value that version 2 had: {history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_names_the_command_behind_an_entry_and_tells_why_to_the_game_master_only() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    world.command(&gm(), json!({"command": "undo", "version": "0", "reason": "a slip"})).await.unwrap();
+    world.command(&gm(), json!({"command": "pause", "reason": "tea"})).await.unwrap();
+    world.command(&admin(), json!({"command": "resume"})).await.unwrap();
+    let subject = || world.bus.subjects().session_history(&world.session);
+    let made = async |who: &Identity| -> Vec<Value> {
+        let history: Value = world.ask(subject(), who, &json!({"since": "0"})).await.unwrap();
+        let entries = history["entries"].as_array().unwrap();
+        entries.iter().map(|entry| json!([entry["author"], entry.get("action"), entry.get("reason")])).collect()
+    };
+    let whole =
+        [json!(["gm", null, null]), json!(["gm", "undo", "a slip"]), json!(["gm", "pause", "tea"]), json!(["admin", "resume", null])];
+    assert_eq!(made(&gm()).await, whole);
+    assert_eq!(made(&admin()).await, whole);
+    let without_reasons =
+        [json!(["gm", null, null]), json!(["gm", "undo", null]), json!(["gm", "pause", null]), json!(["admin", "resume", null])];
+    assert_eq!(made(&user("player")).await, without_reasons);
 }
 
 #[tokio::test(flavor = "multi_thread")]

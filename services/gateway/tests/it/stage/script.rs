@@ -262,6 +262,8 @@ impl Script {
             at: self.time.fetch_add(1, Ordering::Relaxed),
             game_master_id: None,
             previous: None,
+            action: None,
+            reason: None,
         };
         session.version = entry.version;
         session.hash = hash;

@@ -180,8 +180,12 @@ async fn play(api: &Contract, roles: &Roles, campaign: &str, session: &str) -> a
 
     let differs = done(api, &roles.player, "diff", session, Some(&json!({"state": begins["gameState"]}))).await?;
     ensure!(differs["report"]["differences"][0] == json!({"path": "/characters/3", "what": "missing"}), "{differs}");
-    let undone = done(api, gm, "undo", session, Some(&json!({"version": "0"}))).await?;
+    let undone = done(api, gm, "undo", session, Some(&json!({"version": "0", "reason": "too early"}))).await?;
     ensure!(undone["newVersion"] == "2" && undone["session"]["gameStateHash"] == begins["gameStateHash"], "{undone}");
+    let history = done(api, gm, "readHistory", session, None).await?;
+    let made: Vec<_> =
+        history["entries"].as_array().context("no entries")?.iter().map(|entry| (&entry["action"], &entry["reason"])).collect();
+    ensure!(made == [(&json!("add-document"), &Value::Null), (&json!("undo"), &json!("too early"))], "{history}");
     let past = done(api, gm, "readState", &format!("{session}?at=1"), None).await?;
     ensure!(past["gameState"] == state["gameState"] && past["gameStateHash"] == state["gameStateHash"], "{past}");
     let whole = done(api, gm, "readSession", &format!("{session}?state=true"), None).await?;
