@@ -36,6 +36,11 @@ pub fn document() -> Value {
     let used = closure(&document, schemas);
     document["components"] = json!({
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        "headers": {"traceresponse": {
+            "description": "The trace that this request was answered in, written as `traceparent` of W3C Trace Context is. A request that carries one stays in its trace.",
+            "required": true,
+            "schema": {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+        }},
         "schemas": used,
     });
     document
@@ -56,13 +61,16 @@ fn describe(operation: &Operation, schemas: &Value) -> Value {
         json!({"name": name, "in": "query", "description": description, "schema": schema})
     });
     let mut parameters: Vec<Value> = of_path.chain(of_query).collect();
-    let problem = json!({"description": "A refusal.", "content": {"application/problem+json": {"schema": {"$ref": reference("Problem")}}}});
-    let success = json!({"description": "Done.", "content": {"application/json": {"schema": {"$ref": reference(operation.answer)}}}});
+    let trace = json!({"traceresponse": {"$ref": "#/components/headers/traceresponse"}});
+    let problem = json!({"description": "A refusal.", "headers": trace, "content": {"application/problem+json": {"schema": {"$ref": reference("Problem")}}}});
+    let success = json!({"description": "Done.", "headers": trace, "content": {"application/json": {"schema": {"$ref": reference(operation.answer)}}}});
     let mut responses = Map::from_iter([(operation.status.to_string(), success), ("4XX".into(), problem.clone()), ("5XX".into(), problem)]);
     if operation.answer == "FullState" {
         parameters.push(json!({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}));
-        responses["200"]["headers"] = json!({"ETag": {"schema": {"type": "string"}}});
-        responses.insert("304".into(), json!({"description": "The caller has it already."}));
+        let mut headers = trace;
+        headers["ETag"] = json!({"schema": {"type": "string"}});
+        responses["200"]["headers"] = headers.clone();
+        responses.insert("304".into(), json!({"description": "The caller has it already.", "headers": headers}));
     }
     let mut described = json!({
         "operationId": operation.id,

@@ -1,14 +1,18 @@
-//! Every request is a span: below what its `traceparent` says, else the begin of a trace. Whatever is refused says the trace's id.
+//! Every request is a span: below what its `traceparent` says, else the begin of a trace. Every answer names its trace in the header
+//! `traceresponse` of W3C Trace Context; whatever is refused says the trace's id in its body too.
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{header, request::Parts},
+    http::{HeaderName, HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use service_kit::{TraceContext, trace};
 
 use super::problem::Untraced;
+
+/// Written as `traceparent` is.
+pub(super) const TRACE_RESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 pub(super) async fn span(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -18,6 +22,9 @@ pub(super) async fn span(request: Request, next: Next) -> Response {
     parts.extensions.insert(context);
     let mut response = next.run(Request::from_parts(parts, body)).await;
     trace::http_answered(&span, response.status().as_u16());
+    if let Ok(value) = HeaderValue::try_from(context.to_string()) {
+        response.headers_mut().insert(TRACE_RESPONSE, value);
+    }
     match response.extensions_mut().remove::<Untraced>() {
         Some(Untraced(problem)) => {
             let (mut written, body) = problem.traced(context.trace_id()).into_response().into_parts();

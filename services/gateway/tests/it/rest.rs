@@ -16,7 +16,29 @@ fn reason(response: &Response) -> String {
     assert!(body["type"].as_str().unwrap().starts_with("urn:stateward:error:"));
     // Also of one that never reached a handler.
     assert_eq!(body["traceId"].as_str().map(str::len), Some(32), "{body}");
+    assert_eq!(Some(trace(response)), body["traceId"].as_str(), "{body}");
     body["details"]["reason"].as_str().unwrap().to_owned()
+}
+
+/// The id of the trace that an answer says it was made in.
+fn trace(response: &Response) -> &str {
+    response.header("traceresponse").unwrap().split('-').nth(1).unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_names_its_trace_which_is_the_callers_where_it_has_one() {
+    let stage = Stage::start().await;
+    let token = stage.signer.user(GM, GM);
+    let path = format!("/api/sessions/{SESSION}/state");
+    let mine = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let sent = format!("00-{mine}-00f067aa0ba902b7-01");
+    let headers = [("traceparent", sent.as_str())];
+    let within = Request { method: "GET", token: Some(&token), headers: &headers, ..Request::default() };
+    let within = http::send(stage.url(), &path, within).await.unwrap();
+    assert_eq!((within.status, trace(&within)), (200, mine));
+    let (one, other) = (http::get(stage.url(), &path, Some(&token)).await.unwrap(), http::get(stage.url(), &path, None).await.unwrap());
+    assert_eq!((one.status, other.status), (200, 401));
+    assert_ne!(trace(&one), trace(&other));
 }
 
 #[tokio::test]
@@ -104,5 +126,9 @@ async fn pages_of_allowed_origins_may_call_and_others_may_not() {
     let allowed = ask("https://play.example").await;
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://play.example"));
     assert!(allowed.header("access-control-allow-methods").unwrap().contains("DELETE"));
+    let origin = [("origin", "https://play.example")];
+    let read = Request { method: "GET", headers: &origin, ..Request::default() };
+    let read = http::send(stage.url(), &format!("/api/sessions/{SESSION}"), read).await.unwrap();
+    assert!(read.header("access-control-expose-headers").unwrap().contains("traceresponse"));
     assert_eq!(ask("https://evil.example").await.header("access-control-allow-origin"), None);
 }

@@ -91,6 +91,9 @@ impl Contract {
         let described = responses.get(response.status.to_string()).or_else(|| responses.get(&range));
         let described =
             described.with_context(|| format!("{id}: the status {} is not documented: {}", response.status, response.text()))?;
+        for (name, header) in described["headers"].as_object().into_iter().flatten() {
+            ensure!(response.header(&name.to_lowercase()).is_some(), "{id} with {}: no header {name}: {header}", response.status);
+        }
         if let Some((media, content)) = described["content"].as_object().and_then(|contents| contents.iter().next()) {
             ensure!(response.header("content-type") == Some(media), "{id}: {:?} instead of {media}", response.header("content-type"));
             let schema = content["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next()).context("no schema")?;
