@@ -1,11 +1,35 @@
 //! Killing what takes part in an end, in the middle of it.
 
-use std::time::Duration;
-
-use serde_json::json;
-use testkit::eventually;
+use serde_json::{Value, json};
+use testkit::{eventually, mongo::wire::Connection};
 
 use crate::support::{DEADLINE, Stage, changes, id};
+
+/// MongoDB holds a command of the worker on its way: whoever is killed meanwhile is killed exactly there.
+struct Hold {
+    wire: Connection,
+    before: i64,
+}
+
+impl Hold {
+    /// From now on, each of these commands, or those that `mode` lets through to it.
+    async fn on(stage: &Stage, mode: Value, mut data: Value) -> Self {
+        let mut wire = stage.wire().await;
+        data["blockConnection"] = json!(true);
+        let set = wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": mode, "data": data})).await.unwrap();
+        Self { wire, before: set["count"].as_i64().unwrap() }
+    }
+
+    /// Waits until so many have been held.
+    async fn has_held(&mut self, times: i64) {
+        let fields = json!({"timesEntered": self.before + times, "maxTimeMS": 30_000});
+        self.wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
+    }
+
+    async fn off(mut self) {
+        self.wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": "off"})).await.unwrap();
+    }
+}
 
 /// The worker is killed while MongoDB holds its command, so that it dies exactly there.
 async fn killed_while_mongodb_holds(command: &str) {
@@ -16,20 +40,16 @@ async fn killed_while_mongodb_holds(command: &str) {
     stage.update("s", 0, changes("c")).await;
     let before = stage.documents("c").await;
     // In one namespace where only the worker writes; a commit names none, and nobody else commits a transaction now.
-    let mut held = json!({"failCommands": [command], "blockConnection": true, "blockTimeMS": 2000});
+    let mut held = json!({"failCommands": [command], "blockTimeMS": 2000});
     if command == "update" {
         held["namespace"] = json!("sync.campaigns");
     }
-    let mut wire = stage.wire().await;
-    let point = json!({"mode": "alwaysOn", "data": held});
-    let set = wire.command("admin", "configureFailPoint", json!("failCommand"), point).await.unwrap();
-    let entered = set["count"].as_i64().unwrap() + 1;
+    let mut hold = Hold::on(&stage, json!("alwaysOn"), held).await;
     let end = stage.command("s", json!({"command": "end"}));
     let kill = async {
-        let fields = json!({"timesEntered": entered, "maxTimeMS": 30_000});
-        wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
+        hold.has_held(1).await;
         worker.kill9();
-        wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": "off"})).await.unwrap();
+        hold.off().await;
     };
     let (done, ()) = tokio::join!(end, kill);
     assert_eq!(done.unwrap()["session"]["status"], json!("ending"), "nobody is there to end it");
@@ -61,16 +81,12 @@ async fn a_worker_killed_between_two_parts_leaves_whole_parts_and_another_goes_o
     stage.create("s", "c").await;
     stage.update("s", 0, changes("c")).await;
     // The first part's commit passes, the second's is held, and its worker dies meanwhile: six documents are three parts.
-    let mut wire = stage.wire().await;
-    let held = json!({"failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 2000});
-    let point = json!({"mode": {"skip": 1}, "data": held});
-    let set = wire.command("admin", "configureFailPoint", json!("failCommand"), point).await.unwrap();
-    let entered = set["count"].as_i64().unwrap() + 1;
+    let held = json!({"failCommands": ["commitTransaction"], "blockTimeMS": 2000});
+    let mut hold = Hold::on(&stage, json!({"skip": 1}), held).await;
     stage.mark("s", "manual", "asked").await;
-    let fields = json!({"timesEntered": entered, "maxTimeMS": 30_000});
-    wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
+    hold.has_held(1).await;
     worker.kill9();
-    wire.command("admin", "configureFailPoint", json!("failCommand"), json!({"mode": "off"})).await.unwrap();
+    hold.off().await;
     let written = stage.written_by("s").await;
     assert!(written == 2 || written == 4, "{written} documents show the session: a part is there whole or not at all");
     let before = stage.store.session(&id("s")).await.unwrap().unwrap().sync.unwrap();
@@ -93,9 +109,11 @@ async fn mongodb_killed_during_the_end_delays_it_only() {
     stage.campaign("c").await;
     stage.create("s", "c").await;
     stage.update("s", 0, changes("c")).await;
+    let mut hold = Hold::on(&stage, json!("alwaysOn"), json!({"failCommands": ["commitTransaction"], "blockTimeMS": 2000})).await;
     let end = stage.command("s", json!({"command": "end"}));
+    // The fail point goes with the server that has it.
     let kill = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        hold.has_held(1).await;
         stage.mongo.restart().await.unwrap();
     };
     // Whatever it answers: an outcome that is unknown is settled by asking again.
@@ -115,12 +133,15 @@ async fn many_sessions_end_while_workers_are_killed() {
         stage.create(session, campaign).await;
         stage.update(session, 0, changes(campaign)).await;
     }
+    // Each commit is held for a moment, so that a kill comes while sessions are on their way.
+    let mut hold = Hold::on(&stage, json!("alwaysOn"), json!({"failCommands": ["commitTransaction"], "blockTimeMS": 200})).await;
     let ends = futures_util::future::join_all(names.iter().map(|(session, _)| stage.command(session, json!({"command": "end"}))));
     let kills = async {
-        for round in 0..4 {
-            tokio::time::sleep(Duration::from_millis(40)).await;
-            workers[round % 2].restart().await.unwrap();
+        for (held, worker) in [1, 4, 7, 10].into_iter().zip(workers.iter().cycle()) {
+            hold.has_held(held).await;
+            worker.restart().await.unwrap();
         }
+        hold.off().await;
     };
     let (_answers, ()) = tokio::join!(ends, kills);
     for (session, campaign) in &names {
