@@ -24,10 +24,10 @@ export function useSessionNews({ connection, sessionId }: OpenSession): void {
     () => session.status,
     (now, before) => {
       if (before === null || game.isGM) return;
-      if (now === "paused") tell("warn", "The session is paused", "Nothing changes until the game master resumes it.");
-      else if (now === "active" && before === "scheduled") tell("good", "The session begins");
-      else if (now === "active" && before === "paused") tell("good", "The session goes on");
-      else if (now === "ended") tell("info", "The session is over", "Thank you for playing. What happened is written back to the campaign.");
+      if (now === "paused") tell("warn", "The session is paused", "Nothing changes until the game master resumes it.", "session");
+      else if (now === "active" && before === "scheduled") tell("good", "The session begins", "", "session");
+      else if (now === "active" && before === "paused") tell("good", "The session goes on", "", "session");
+      else if (now === "ended") tell("info", "The session is over", "Thank you for playing. What happened is written back to the campaign.", "session");
     },
   );
 
@@ -42,9 +42,9 @@ export function useSessionNews({ connection, sessionId }: OpenSession): void {
   watch(
     () => presence.gameMaster,
     (now) => {
-      if (now === "gone") tell("warn", "The game master lost the connection", "Play waits for them to come back.");
-      else if (now === "silent") tell("warn", "The game master does not answer", "Their page is connected, but it is still. Play waits for it.");
-      else tell("good", "The game master is back");
+      if (now === "gone") tell("warn", "The game master lost the connection", "Play waits for them to come back.", "game master");
+      else if (now === "silent") tell("warn", "The game master does not answer", "Their page is connected, but it is still. Play waits for it.", "game master");
+      else tell("good", "The game master is back", "", "game master");
     },
   );
 

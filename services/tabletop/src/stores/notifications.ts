@@ -10,6 +10,8 @@ export interface Toast {
   readonly text: string;
   /** How often the same was said while it stood. */
   readonly times: number;
+  /** What comes later about the same takes its place. */
+  readonly about: string | undefined;
 }
 
 const SHOWN = 4;
@@ -21,9 +23,11 @@ export const useNotificationsStore = defineStore("notifications", () => {
   const timers = new Map<number, ReturnType<typeof setTimeout>>();
   let next = 1;
 
-  function tell(tone: Tone, title: string, text = ""): void {
+  function tell(tone: Tone, title: string, text = "", about?: string): void {
     const same = toasts.value.find((toast) => toast.title === title && toast.text === text && toast.tone === tone);
-    const toast: Toast = { id: same?.id ?? next++, tone, title, text, times: (same?.times ?? 0) + 1 };
+    const toast: Toast = { id: same?.id ?? next++, tone, title, text, times: (same?.times ?? 0) + 1, about };
+    const overtaken = about === undefined ? [] : toasts.value.filter((other) => other.about === about && other.id !== toast.id);
+    for (const { id } of overtaken) dismiss(id);
     toasts.value = same === undefined ? [...toasts.value, toast].slice(-SHOWN) : toasts.value.map((other) => (other.id === toast.id ? toast : other));
     clearTimeout(timers.get(toast.id));
     timers.set(
