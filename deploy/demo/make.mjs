@@ -172,7 +172,7 @@ const character = (id, ownerId, name, sheet) => {
     name,
     ownerId,
     pluginId: 'dnd-5e-2024',
-    avatar: `/portraits/${id}.webp`,
+    avatar: `/portraits/${id}.svg`,
     inventory: carried(id, sheet.equipped),
     pluginData: {
       species: sheet.species,
@@ -275,7 +275,7 @@ const actor = (id, name, kind, rating, scores, hp, ac, speed, actions, more = {}
   id,
   name,
   pluginId: 'dnd-5e-2024',
-  avatar: `/portraits/${id}.webp`,
+  avatar: `/portraits/${id}.svg`,
   inventory: carried(id, items.filter((item) => item.ownerId === id && ['weapon', 'armor'].includes(item.pluginData.kind)).map((item) => item.id.slice(5))),
   pluginData: {
     creatureType: kind,

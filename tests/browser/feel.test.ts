@@ -5,7 +5,7 @@ import { screenshot } from "./support/browser.ts";
 import { contrastOf } from "./support/contrast.ts";
 import { ownSession } from "./support/session.ts";
 import { shiftsOf, watchShifts } from "./support/shift.ts";
-import { atVersion, inspect, onSquare, seats, squareOf, token, versionOf } from "./support/table.ts";
+import { atVersion, inspect, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
 
 const { up, openLive } = seats();
 
@@ -162,4 +162,43 @@ it("moves nothing on a player's screen that did not move at the table", async ()
   }
   await atVersion(player, await versionOf(gm));
   expect(await shiftsOf(player)).toEqual([]);
+});
+
+it("shows the picture that a character has, and initials where none may or can be loaded", async () => {
+  const own = await ownSession(up, "Faces");
+  const gm = await openLive(up.gm, { at: own });
+  const player = await openLive(up.players[0]!, { at: own });
+  await player.click('[data-tab="characters"]');
+  const portrait = player.locator('[data-entity$="brannoc"] .portrait');
+  const wear = async (avatar: string): Promise<void> => {
+    const version = String(Number(await versionOf(gm)) + 1);
+    await send(gm, "set", "characters.0.avatar", JSON.stringify(avatar));
+    await atVersion(player, version);
+  };
+  /** Waits until the middle of the token on the canvas is of this colour, or is not. */
+  const green = (isGreen: boolean) =>
+    player.waitForFunction((wanted) => {
+      const canvas = [...document.querySelectorAll<HTMLCanvasElement>(".canvas canvas")].at(-1);
+      const box = document.querySelector('[data-token="token-brannoc"]')?.getBoundingClientRect();
+      if (canvas === undefined || box === undefined) return false;
+      const at = canvas.getBoundingClientRect();
+      const scale = canvas.width / at.width;
+      const [red, greenest, blue] = canvas.getContext("2d")!.getImageData((box.x + box.width / 2 - at.x) * scale, (box.y + box.height / 2 - at.y) * scale, 1, 1).data;
+      return (red! < 20 && greenest! > 235 && blue! < 20) === wanted;
+    }, isGreen);
+
+  const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="#0f0"/></svg>';
+  await wear(`data:image/svg+xml,${encodeURIComponent(picture)}`);
+  await portrait.locator("img").waitFor();
+  expect(await portrait.innerText()).toBe("");
+  await green(true);
+  await wear("/portraits/nobody.webp");
+  await portrait.getByText("BV").waitFor();
+  await portrait.locator("img").waitFor({ state: "detached" });
+  await green(false);
+  for (const unsafe of ["http://pictures.example/a.png", "javascript:alert(1)"]) {
+    await wear(unsafe);
+    expect(await portrait.innerText()).toBe("BV");
+    expect(await portrait.locator("img").count()).toBe(0);
+  }
 });

@@ -1,12 +1,15 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { emptyState, type ServerGameState } from "@stateward/client";
 import { describe, expect, it } from "vitest";
 
 import { readLine } from "../src/domain/chat-line.ts";
-import { initials } from "../src/domain/portrait.ts";
+import { initials, pictureOf } from "../src/domain/portrait.ts";
 import { inWords } from "../src/domain/refusal.ts";
 import { strikesOf, viewOf } from "../src/domain/sheet.ts";
 import { leaveTurns, previousTurn, turnsView } from "../src/domain/turns.ts";
-import { CELL, fit, frameOf, squareAt, zoomAt } from "../src/map/view.ts";
+import { CELL, filled, fit, frameOf, squareAt, zoomAt } from "../src/map/view.ts";
 import { clickTime, newUpdateId } from "../src/session/click-time.ts";
 import { readLink } from "../src/session/link.ts";
 
@@ -95,8 +98,31 @@ it("a link is read whole or not at all", () => {
   expect(readLink("session=&token=a")).toBeUndefined();
 });
 
+it("a screen that the map can fill shows nothing beside it, and a smaller map stays in the middle", () => {
+  const screen = { width: 400, height: 600 };
+  const map = { width: 20, height: 10 };
+  expect(filled({ scale: 1, x: -2000, y: 300 }, map, screen)).toEqual({ scale: 1, x: 400 - 20 * CELL - 24, y: 24 });
+  expect(filled({ scale: 1, x: 100, y: -20 }, map, screen)).toEqual({ scale: 1, x: 24, y: -20 });
+  expect(filled({ scale: 0.5, x: -100, y: 140 }, map, screen)).toEqual({ scale: 0.5, x: -100, y: 140 });
+});
+
 it("initials tell apart those of one name", () => {
   expect(["Brannoc Vell", "Drowned Sailor III", "Ozren of the Low Tower", "Jask", ""].map(initials)).toEqual(["BV", "DIII", "OT", "Ja", "?"]);
+});
+
+it("a picture is loaded from this site, by TLS or out of the state, and from nowhere else", () => {
+  const page = "http://table.example:8080/";
+  const own = "data:image/png;base64,AAAA";
+  expect(["/portraits/a.webp", "https://pictures.example/a.png", own].map((avatar) => pictureOf({ avatar }, page))).toEqual(["http://table.example:8080/portraits/a.webp", "https://pictures.example/a.png", own]);
+  const refused = ["http://pictures.example/a.png", "//pictures.example/a.png", "javascript:alert(1)", "data:text/html,<p>", "blob:http://table.example:8080/1", "file:///etc/passwd", "http://[", "", 7, undefined];
+  for (const avatar of refused) expect(pictureOf({ avatar }, page), String(avatar)).toBeUndefined();
+});
+
+it("every picture that the demo names is there", () => {
+  const read = (kind: string): { avatar: string }[] => JSON.parse(readFileSync(join(import.meta.dirname, `../../../deploy/demo/${kind}.json`), "utf8")) as { avatar: string }[];
+  const avatars = ["characters", "actors"].flatMap(read).map(({ avatar }) => avatar);
+  expect(avatars.length).toBeGreaterThan(10);
+  for (const avatar of avatars) expect(readFileSync(join(import.meta.dirname, "../public", avatar), "utf8"), avatar).toMatch(/^<svg .*width="128" height="128"/);
 });
 
 it("every refusal is told in words that say what to do", () => {

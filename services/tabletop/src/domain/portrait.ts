@@ -1,3 +1,16 @@
+import { at, text } from "./read.ts";
+
+const OWN_DATA = /^data:image\/(?:png|jpeg|gif|webp|avif|svg\+xml)[;,]/;
+
+/** The address of an entity's picture, if it is one that a page may load whoever wrote it: of this site, by TLS, or the picture itself. */
+export function pictureOf(entity: unknown, page: string = location.href): string | undefined {
+  const written = text(at(entity, "avatar"));
+  if (OWN_DATA.test(written)) return written;
+  if (written === "" || !URL.canParse(written, page)) return undefined;
+  const { protocol, origin, href } = new URL(written, page);
+  return protocol === "https:" || (protocol === "http:" && origin === new URL(page).origin) ? href : undefined;
+}
+
 const NUMERAL = /^(?:[IVX]+|[0-9]+)$/;
 const SMALL = new Set(["of", "the", "a", "an", "in", "under", "and", "von", "de"]);
 

@@ -6,8 +6,9 @@ import "konva/lib/Tween";
 import type { BattleGround } from "../domain/encounter.ts";
 import { drawGround } from "./draw-ground.ts";
 import type { Palette } from "./palette.ts";
+import { Pictures } from "./pictures.ts";
 import { lookKey, paintToken, type TokenLook } from "./token-node.ts";
-import { CELL, fit, frameOf, squareAt, zoomAt, type Frame, type View } from "./view.ts";
+import { CELL, filled, fit, frameOf, squareAt, zoomAt, type Frame, type View } from "./view.ts";
 
 interface Square {
   readonly x: number;
@@ -23,6 +24,8 @@ export interface SceneEvents {
   /** What is shown then is where it belongs: a move that was refused meanwhile is seen to go back. */
   dropped(): void;
   viewed(view: View): void;
+  /** The picture of a token has come: what is shown is to be shown again. */
+  pictured(): void;
 }
 
 interface Placed {
@@ -44,6 +47,7 @@ export class Scene {
   private readonly tokenLayer = new Layer();
   private readonly tokens = new Map<string, Placed>();
   private readonly events: SceneEvents;
+  private readonly pictures: Pictures;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   private ground: BattleGround | undefined;
   private pinch: { readonly distance: number; readonly middle: { x: number; y: number } } | undefined;
@@ -55,6 +59,9 @@ export class Scene {
 
   constructor(container: HTMLDivElement, events: SceneEvents) {
     this.events = events;
+    this.pictures = new Pictures(() => {
+      events.pictured();
+    });
     this.stage = new Stage({ container, width: container.clientWidth, height: container.clientHeight, draggable: true });
     const groundLayer = new Layer({ listening: false });
     groundLayer.add(this.groundGroup);
@@ -115,9 +122,9 @@ export class Scene {
   }
 
   private goHome(): void {
-    if (this.home === undefined) return;
+    if (this.home === undefined || this.ground === undefined) return;
     this.wasMoved = false;
-    this.look(fit(this.home, this.stage.size()));
+    this.look(filled(fit(this.home, this.stage.size()), this.ground, this.stage.size()));
   }
 
   private place(look: TokenLook, palette: Palette, mayMove: boolean): void {
@@ -130,10 +137,11 @@ export class Scene {
     }
     const { group } = placed;
     placed.size = token.size;
-    const key = lookKey(look);
+    const picture = token.picture === undefined ? undefined : this.pictures.get(token.picture);
+    const key = `${picture === undefined ? "initials" : "picture"} ${lookKey(look)}`;
     if (placed.key !== key) {
       placed.key = key;
-      paintToken(group, look, palette);
+      paintToken(group, look, palette, picture);
       this.keepPicture(group);
     }
     group.draggable(mayMove);

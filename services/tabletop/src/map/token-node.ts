@@ -19,12 +19,12 @@ const FONT = "Inter, system-ui, 'DejaVu Sans', sans-serif";
 
 /** What its picture depends on. Where it stands is not part of it. */
 export function lookKey({ token, isSelected, isPending }: TokenLook): string {
-  const { name, size, isVisible, disposition, hitPoints, conditions, isDown, hasTurn, elevation } = token;
-  return JSON.stringify([name, size, isVisible, disposition, hitPoints, conditions.length, isDown, hasTurn, elevation, isSelected, isPending]);
+  const { name, picture, size, isVisible, disposition, hitPoints, conditions, isDown, hasTurn, elevation } = token;
+  return JSON.stringify([name, picture, size, isVisible, disposition, hitPoints, conditions.length, isDown, hasTurn, elevation, isSelected, isPending]);
 }
 
 /** Paints a token: its ring tells the side, the dial how it fares, a dashed ring that players do not see it. */
-export function paintToken(group: Group, look: TokenLook, palette: Palette): void {
+export function paintToken(group: Group, look: TokenLook, palette: Palette, picture: HTMLImageElement | undefined): void {
   const { token, isSelected, isPending } = look;
   const side = token.size * CELL;
   const [middle, radius] = [side / 2, side / 2 - 5];
@@ -55,7 +55,8 @@ export function paintToken(group: Group, look: TokenLook, palette: Palette): voi
     }),
   );
   const label = initials(token.name);
-  add(new Text({ text: label, width: side, height: side, align: "center", verticalAlign: "middle", fontFamily: FONT, fontStyle: "bold", fontSize: radius * (label.length > 2 ? 0.62 : 0.78), fill: "#fff", opacity: token.isDown ? 0.5 : 1 }));
+  if (picture !== undefined) add(portrait(picture, middle, radius - 2, token.isDown));
+  else add(new Text({ text: label, width: side, height: side, align: "center", verticalAlign: "middle", fontFamily: FONT, fontStyle: "bold", fontSize: radius * (label.length > 2 ? 0.62 : 0.78), fill: "#fff", opacity: token.isDown ? 0.5 : 1 }));
   if (token.isDown) add(new Line({ points: [middle - radius * 0.5, middle - radius * 0.5, middle + radius * 0.5, middle + radius * 0.5], stroke: palette.low, strokeWidth: 5, lineCap: "round" }), new Line({ points: [middle + radius * 0.5, middle - radius * 0.5, middle - radius * 0.5, middle + radius * 0.5], stroke: palette.low, strokeWidth: 5, lineCap: "round" }));
   if (token.hitPoints !== undefined) add(healthBar(token.hitPoints, side, palette));
   if (!token.isVisible) add(badge("hidden", side - 1, 2, palette));
@@ -63,6 +64,21 @@ export function paintToken(group: Group, look: TokenLook, palette: Palette): voi
   if (token.elevation !== 0) add(new Text({ text: `${token.elevation > 0 ? "▲" : "▼"}${Math.abs(token.elevation)}`, x: -2, y: -2, fontFamily: FONT, fontSize: 13, fontStyle: "bold", fill: palette.ink, stroke: palette.surface, strokeWidth: 3, fillAfterStrokeEnabled: true }));
   if (isSelected) add(new Circle({ x: middle, y: middle, radius: radius + 5, stroke: palette.ink, strokeWidth: 2.5, dash: [10, 5] }));
   if (isPending) add(new Circle({ x: middle, y: middle, radius: radius + 5, stroke: palette.ink, strokeWidth: 2, dash: [2, 7], lineCap: "round" }));
+}
+
+/** The middle of a picture, as large as the circle has room for. */
+function portrait(image: HTMLImageElement, middle: number, radius: number, isDown: boolean): Circle {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  const scale = (2 * radius) / Math.min(width, height);
+  return new Circle({
+    x: middle,
+    y: middle,
+    radius,
+    fillPatternImage: image,
+    fillPatternOffset: { x: width / 2, y: height / 2 },
+    fillPatternScale: { x: scale, y: scale },
+    opacity: isDown ? 0.45 : 1,
+  });
 }
 
 function healthBar({ current, maximum, temporary }: NonNullable<TokenView["hitPoints"]>, side: number, palette: Palette): Group {

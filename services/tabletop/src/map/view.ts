@@ -28,6 +28,13 @@ export function fit({ x, y, width, height }: Frame, screen: Size): View {
   return { scale, x: (screen.width - width * scale) / 2 - x * scale, y: (screen.height - height * scale) / 2 - y * scale };
 }
 
+/** The same view, moved so that nothing beside the map is seen where there is map enough to fill the screen. */
+export function filled(view: View, map: Size, screen: Size): View {
+  const shift = (at: number, length: number, room: number): number => (length <= room ? at : Math.min(MARGIN, Math.max(room - length - MARGIN, at)));
+  const { scale } = view;
+  return { scale, x: shift(view.x, map.width * CELL * scale, screen.width), y: shift(view.y, map.height * CELL * scale, screen.height) };
+}
+
 /** Squares around the tokens that are shown with them. */
 const AROUND = 2;
 /** Of a map's length: from there on, all of it is shown. */
