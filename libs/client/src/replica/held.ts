@@ -94,8 +94,7 @@ export class Held {
   copy(): Uint8Array<ArrayBuffer> | undefined {
     try {
       return this.under(() => this.game?.canonical());
-    } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
+    } catch {
       return undefined;
     }
   }

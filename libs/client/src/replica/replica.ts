@@ -67,7 +67,7 @@ export class Replica {
       },
     });
     this.talk = new Conversation(this.connection, this.options.random, this.options.silenceMs, () => {
-      if (this.current.name === "live") void this.catchUp(this.position());
+      if (this.current.name === "live") void this.catchUp();
     });
     this.telemetry = new Telemetry(options.openTelemetry, options.sessionId);
     this.queue = new UpdateQueue(this.host());
@@ -149,7 +149,7 @@ export class Replica {
     const isRight = await this.copy.check();
     if (game !== undefined && this.current.name === "live") {
       if (this.head === undefined) this.resync();
-      else void this.catchUp(this.position());
+      else void this.catchUp();
     }
     return isRight;
   }
@@ -177,17 +177,17 @@ export class Replica {
     this.limits = { ...NO_LIMITS, ...answer.limits };
     this.emitter.emit("session", answer.session);
     this.emitter.emit("present", answer.present ?? []);
-    await this.catchUp(this.position());
+    await this.catchUp();
   }
 
-  /** Asks for what is missed since `held`, or for everything. */
-  private async catchUp(held: object): Promise<void> {
+  /** Asks for what is missed since the version held, or for everything. */
+  private async catchUp(): Promise<void> {
     this.setState({ name: "catching-up" });
     const { round } = this.talk;
-    const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", held);
+    const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
-      this.retryOrRefuse(answer.error, () => void this.catchUp(this.position()));
+      this.retryOrRefuse(answer.error, () => void this.catchUp());
       return;
     }
     const isGood = await this.take(answer, round);
@@ -215,7 +215,7 @@ export class Replica {
     }
     if ("notModified" in answer) return this.head?.version === answer.gameStateVersion && this.head.epoch === answer.epoch;
     for (const broadcast of answer.updates) {
-      if (this.isNew(broadcast) && !this.apply(broadcast)) return false;
+      if (!this.copy.has(broadcast.epoch, broadcast.newVersion) && !this.apply(broadcast)) return false;
     }
     return this.head?.epoch === answer.epoch && compareVersions(this.head.version, answer.gameStateVersion) >= 0;
   }
@@ -262,15 +262,11 @@ export class Replica {
       if (this.early.length < EARLY_BROADCASTS) this.early.push(broadcast);
       return;
     }
-    if (!this.isNew(broadcast)) return;
+    if (this.copy.has(broadcast.epoch, broadcast.newVersion)) return;
     const span = this.telemetry.applied(trace);
     const isApplied = this.apply(broadcast);
     endSpan(span, isApplied ? "success" : "resync", broadcast.newVersion);
     if (!isApplied) this.resync();
-  }
-
-  private isNew({ epoch, newVersion }: StateUpdateBroadcast): boolean {
-    return !this.copy.has(epoch, newVersion);
   }
 
   /** Applies the next version. False if it is not the next, or does not lead to the state that it should. */
@@ -293,7 +289,7 @@ export class Replica {
     if (this.current.name === "live" || this.current.name === "catching-up") {
       this.setState({ name: "catching-up" });
       // A little apart, so that what all replicas of a session missed is not asked for by all of them at once.
-      this.talk.later(() => void this.catchUp(this.position()));
+      this.talk.later(() => void this.catchUp());
     }
   }
 
