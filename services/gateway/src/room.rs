@@ -1,16 +1,18 @@
 //! A room: one session's fan-out on this gateway. One task owns all of it, so that everything has one order.
 //!
 //! It reads what comes on the session's subjects, forwards what follows ([`track`]) to every connection that does not have it
-//! ([`members`]), answers updates in their place ([`waiting`]), brings clients up to date ([`catchup`]), and fetches what did
-//! not arrive ([`fetch`]). Messages of its mailbox go before what comes from NATS: an update is announced here before it is
-//! sent, so its broadcast always finds it announced.
+//! ([`members`]), a part of a large table at a time ([`outgoing`]), answers updates in their place ([`waiting`]), brings clients
+//! up to date ([`catchup`]), and fetches what did not arrive ([`fetch`]). Messages of its mailbox go before what comes from NATS: an
+//! update is announced here before it is sent, so its broadcast always finds it announced.
 
 pub mod catchup;
 pub mod fetch;
+mod forward;
 pub mod frames;
 mod heartbeat;
 mod kept;
 pub mod members;
+pub mod outgoing;
 mod repair;
 pub mod ring;
 mod serve;
@@ -18,18 +20,14 @@ pub mod step;
 pub mod track;
 pub mod waiting;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bus::{Delivery, Lost};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use game_state::Version;
-use protocol::{ConnectionId, SessionStatus, UserId, event::RelayedEvent, position::Head};
+use protocol::{ConnectionId, SessionStatus, UserId, position::Head};
 use tokio::{
     sync::oneshot,
+    task::yield_now,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
@@ -37,21 +35,11 @@ use self::{
     catchup::{CatchUp, FullState},
     fetch::Fetched,
     heartbeat::Heartbeat,
-    kept::Kept,
     members::Members,
-    step::{SharedStep, Step},
     track::{Taken, Track},
     waiting::{Answered, Waiting},
 };
-use crate::{
-    client::deliver,
-    edge::{CloseCode, Frame},
-    metrics::Tier,
-    presence::Presence,
-    rooms::RoomEnds,
-    service::Gateway,
-    spans,
-};
+use crate::{edge::CloseCode, metrics::Tier, presence::Presence, rooms::RoomEnds, service::Gateway};
 
 /// How long a room is kept without anyone in it: clients that reconnect find its recent steps.
 const KEPT_EMPTY: Duration = Duration::from_secs(10);
@@ -178,9 +166,9 @@ impl Room {
                     None => return Ok(()),
                 },
                 Some(fetched) = self.fetches.next(), if !self.fetches.is_empty() => self.fetched(fetched),
-                delivery = updates.next() => {
+                delivery = updates.next(), if !self.members.has_enough() => {
                     let mut deliveries = vec![delivery.ok_or("its subscription has ended")?];
-                    // Whatever has arrived already goes out in one write for each connection.
+                    // Whatever has arrived already goes out together.
                     while let Some(Some(more)) = updates.next().now_or_never() {
                         deliveries.push(more);
                     }
@@ -190,7 +178,10 @@ impl Room {
                 () = sleep_until(fill_at.unwrap_or_else(Instant::now)), if fill_at.is_some() => self.start_fill(),
                 () = sleep_until(beat_at) => self.beat(),
                 _ = tick.tick() => if self.tick() { return Ok(()) },
+                // Whatever else this thread has to do goes first.
+                () = yield_now(), if self.members.has_outgoing() => {}
             }
+            self.write_some();
             self.settle_gap();
         }
     }
@@ -198,7 +189,8 @@ impl Room {
     fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Wait(waiting) => {
-                if let Some(waiting) = self.members.wait_for(waiting) {
+                let Gateway { settings, metrics, .. } = &*self.gateway;
+                if let Some(waiting) = self.members.wait_for(waiting, &settings.limits.state, metrics) {
                     self.strangers.insert(waiting.reply().conn().id().clone(), waiting);
                 }
             }
@@ -251,106 +243,6 @@ impl Room {
             self.gateway.presence.tell(Presence::Left { session, identity, wanted });
         }
         last
-    }
-
-    /// Messages on `session.<id>.updated`.
-    fn updated(&mut self, deliveries: Vec<Delivery>) {
-        let (mut forward, mut spans) = (Vec::new(), Vec::new());
-        let began = Instant::now();
-        for delivery in deliveries {
-            match delivery {
-                Delivery::Message(message) => match Step::from_message(&message) {
-                    Ok(mut step) => {
-                        spans.push(spans::fan_out(&message, &self.ends.session, &mut step, self.members.len()));
-                        self.take(step, &mut forward);
-                    }
-                    Err(error) => {
-                        self.gateway.metrics.malformed.inc();
-                        tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
-                    }
-                },
-                Delivery::Lost(lost) => {
-                    self.gateway.metrics.lost_messages.inc();
-                    tracing::warn!(session = %self.ends.session, ?lost, "messages of a session were lost on the way");
-                    // After a lost connection the heads of all rooms are asked for at once.
-                    if lost != Lost::Connection {
-                        self.start_verify();
-                    }
-                }
-            }
-        }
-        self.forward(&forward);
-        drop(spans);
-        self.measure(&forward, began);
-    }
-
-    /// How long it took to write these out, and how long since whoever made them sent them here.
-    fn measure(&self, forwarded: &[SharedStep], began: Instant) {
-        if forwarded.is_empty() || self.members.is_empty() {
-            return;
-        }
-        self.gateway.metrics.fan_out_seconds.observe(began.elapsed().as_secs_f64());
-        let now_us = self.gateway.clock.now_us();
-        for received_us in forwarded.iter().filter_map(|step| step.received_us) {
-            self.gateway.metrics.delivery_seconds.observe(now_us.saturating_sub(received_us) as f64 / 1e6);
-        }
-    }
-
-    fn take(&mut self, step: Step, forward: &mut Vec<SharedStep>) {
-        match self.track.take(step) {
-            Taken::Forward(steps) => forward.extend(steps),
-            Taken::Held | Taken::Known => {}
-            Taken::Unlinked => self.start_verify(),
-        }
-    }
-
-    /// Writes steps out. They follow each other and what went out before.
-    fn forward(&mut self, steps: &[SharedStep]) {
-        if steps.is_empty() {
-            return;
-        }
-        if let Some(status) = steps.iter().rev().find_map(|step| step.status) {
-            self.status = status;
-        }
-        if let Some(user) = steps.iter().rev().find_map(|step| step.game_master.clone()) {
-            self.handed_over_at = Some(Instant::now());
-            self.gateway.accesses.handed_over(&self.ends.session, &user);
-            self.game_master_is(user);
-        }
-        self.members.forward(steps, &self.gateway.settings.limits.state, &self.gateway.metrics);
-        self.note_standing();
-        self.serve_waiters();
-    }
-
-    fn note_standing(&self) {
-        *self.ends.standing.lock().unwrap_or_else(PoisonError::into_inner) = self.track.head().map(|head| head.position.clone());
-    }
-
-    /// An event for the session's connections: joined, left, notices.
-    fn relay(&mut self, delivery: Delivery) {
-        let message = match delivery {
-            Delivery::Message(message) => message,
-            Delivery::Lost(_) => {
-                self.gateway.metrics.lost_messages.inc();
-                return;
-            }
-        };
-        let relayed: RelayedEvent<'_> = match serde_json::from_slice(&message.payload) {
-            Ok(relayed) => relayed,
-            Err(error) => {
-                self.gateway.metrics.malformed.inc();
-                tracing::warn!(session = %self.ends.session, %error, "an event cannot be read");
-                return;
-            }
-        };
-        let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
-        let kept = Kept::of(&relayed);
-        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
-            if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {
-                continue;
-            }
-            deliver(&member.conn, &frame, &self.gateway.metrics);
-        }
     }
 
     /// Once a second. Returns whether the room is closed.

@@ -64,6 +64,15 @@ impl Frame {
         Self::of(Content::Joined(frames.into_iter().collect()))
     }
 
+    /// How many frames it is.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        match &self.0.content {
+            Content::Joined(frames) => frames.iter().map(Self::len).sum(),
+            _ => 1,
+        }
+    }
+
     pub(super) fn ack(id: &AckId, data: &[u8]) -> Self {
         Self::of(Content::Ack { id: id.clone(), data: Bytes::copy_from_slice(data) })
     }

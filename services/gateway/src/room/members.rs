@@ -1,7 +1,7 @@
 //! The connections of a room, each with its own position, and the writing of steps to all of them.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     frames,
     kept::Kept,
+    outgoing::{Departed, Outgoing},
     step::SharedStep,
     waiting::{Accepted, Answered, Waiting},
 };
@@ -24,6 +25,8 @@ use crate::{
 
 /// An answer waits for the frames before it at most this long; what it says is true without them.
 const HELD_ANSWER: Duration = Duration::from_secs(2);
+/// Connections that have their turn without a pause: a fraction of a millisecond.
+const TURNS: usize = 64;
 
 pub struct Member {
     pub conn: Arc<Conn>,
@@ -45,9 +48,9 @@ impl Member {
         Self { conn, position, catching_up: false, since: Instant::now(), held_back: None, waiting: None, answers: BTreeMap::new() }
     }
 
-    /// Nothing stands between this connection and the frame of the next version.
-    fn is_plain(&self, first: Version) -> bool {
-        self.position.is_valid_next(first) && !self.catching_up && self.waiting.is_none() && self.answers.is_empty()
+    /// An answer must find its place among the frames of this connection.
+    fn expects_answer(&self) -> bool {
+        self.waiting.is_some() || !self.answers.is_empty()
     }
 
     fn take(&mut self, step: &SharedStep, frame: &Frame, limits: &Limits, metrics: &GatewayMetrics) {
@@ -90,6 +93,9 @@ pub struct Members {
     places: HashMap<ConnectionId, usize>,
     /// How many connections each user has here.
     users: HashMap<UserId, usize>,
+    /// Those that expect an answer have every step at once. All others have it when their turn comes.
+    expecting: HashSet<ConnectionId>,
+    outgoing: Outgoing,
 }
 
 impl Members {
@@ -131,9 +137,14 @@ impl Members {
     /// Takes a connection out. Returns it, and whether it was its user's last here.
     pub fn remove(&mut self, connection: &ConnectionId) -> Option<(Member, bool)> {
         let place = self.places.remove(connection)?;
-        let member = self.list.swap_remove(place);
-        if let Some(moved) = self.list.get(place) {
-            self.places.insert(moved.conn.id().clone(), place);
+        self.expecting.remove(connection);
+        let vacated = self.outgoing.vacate(place);
+        self.list.swap(place, vacated);
+        let member = self.list.swap_remove(vacated);
+        for place in [place, vacated] {
+            if let Some(moved) = self.list.get(place) {
+                self.places.insert(moved.conn.id().clone(), place);
+            }
         }
         let Entry::Occupied(mut count) = self.users.entry(member.conn.client().identity.user.clone()) else { return Some((member, true)) };
         *count.get_mut() -= 1;
@@ -144,24 +155,56 @@ impl Members {
         Some((member, last))
     }
 
-    /// Writes steps that follow each other to everyone who does not have them: one write for each connection.
-    pub fn forward(&mut self, steps: &[SharedStep], limits: &Limits, metrics: &GatewayMetrics) {
-        let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return };
-        let frames: Vec<_> = steps.iter().map(|step| frames::of(step)).collect();
-        let all = match frames.as_slice() {
-            [one] => one.clone(),
-            several => Frame::joined(several.iter().cloned()),
-        };
-        for member in &mut self.list {
-            if member.is_plain(first.version) {
-                member.position = last.version;
-                deliver(&member.conn, &all, metrics);
-            } else {
-                for (step, frame) in steps.iter().zip(&frames) {
-                    member.take(step, frame, limits, metrics);
+    /// Puts steps that follow each other on their way to everyone who does not have them.
+    pub fn forward(&mut self, steps: impl IntoIterator<Item = Departed>, limits: &Limits, metrics: &GatewayMetrics) {
+        steps.into_iter().for_each(|step| self.outgoing.push(step));
+        let Self { list, places, expecting, outgoing, .. } = self;
+        expecting.retain(|connection| {
+            let Some(member) = places.get(connection).map(|place| &mut list[*place]) else { return false };
+            outgoing.iter().for_each(|departed| member.take(&departed.step, &departed.frame, limits, metrics));
+            member.expects_answer()
+        });
+    }
+
+    /// Whether steps are on their way, and somebody does not have them.
+    pub fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Whether so much is on its way that more should wait.
+    pub fn has_enough(&self) -> bool {
+        self.outgoing.is_enough()
+    }
+
+    /// Writes to the next few, one write for each. Returns the steps that everyone has now.
+    pub fn write_some(&mut self, metrics: &GatewayMetrics) -> Vec<Departed> {
+        let mut arrived = Vec::new();
+        for _ in 0..TURNS {
+            if self.outgoing.is_empty() {
+                break;
+            }
+            match self.list.get_mut(self.outgoing.turn()) {
+                None => arrived.extend(self.outgoing.end_round()),
+                // It asked for the state, and gets what follows that then; or it expects an answer, and has everything.
+                Some(member) if member.catching_up || member.expects_answer() => {}
+                Some(member) => {
+                    if let Some((version, frame)) = self.outgoing.after(member.position) {
+                        member.position = version;
+                        deliver(&member.conn, &frame, metrics);
+                    }
                 }
             }
         }
+        arrived
+    }
+
+    /// Writes to everyone who is left, where something else is about to be written that comes after it.
+    pub fn write_all(&mut self, metrics: &GatewayMetrics) -> Vec<Departed> {
+        let mut arrived = Vec::new();
+        while self.has_outgoing() {
+            arrived.extend(self.write_some(metrics));
+        }
+        arrived
     }
 
     /// Brings one connection from its position to the steps given.
@@ -174,14 +217,14 @@ impl Members {
     }
 
     /// The update is on its way. Given back when the connection is no member.
-    pub fn wait_for(&mut self, waiting: Waiting) -> Option<Waiting> {
-        match self.get_mut(waiting.reply().conn().id()) {
-            Some(member) => {
-                member.waiting = Some(waiting);
-                None
-            }
-            None => Some(waiting),
-        }
+    pub fn wait_for(&mut self, waiting: Waiting, limits: &Limits, metrics: &GatewayMetrics) -> Option<Waiting> {
+        let id = waiting.reply().conn().id();
+        let Some(member) = self.places.get(id).map(|place| &mut self.list[*place]) else { return Some(waiting) };
+        // Its turn may not have come yet; from now on it has none.
+        self.outgoing.iter().for_each(|departed| member.take(&departed.step, &departed.frame, limits, metrics));
+        self.expecting.insert(id.clone());
+        member.waiting = Some(waiting);
+        None
     }
 
     /// The reply has come. `epoch_holds` says whether its version can be compared with ours. Nothing happens if the broadcast was first.
@@ -198,6 +241,7 @@ impl Members {
     /// Everyone goes on from `head`, whatever they held: they are told to catch up, and answers are written as they are.
     pub fn restart(&mut self, session: &protocol::SessionId, head: &Head) {
         let frame = resync(session);
+        self.outgoing.clear();
         for member in &mut self.list {
             // A closed connection needs no notice.
             let _ = member.conn.notify(&frame);

@@ -1,0 +1,136 @@
+//! From NATS to a room's connections: steps of the session's history, and the events beside it.
+
+use std::sync::PoisonError;
+
+use bus::{Delivery, Lost};
+use protocol::event::RelayedEvent;
+use tokio::time::Instant;
+
+use super::{
+    Room, Taken, frames,
+    kept::Kept,
+    outgoing::{Departed, Read},
+    step::{SharedStep, Step},
+};
+use crate::{client::deliver, edge::Frame, spans};
+
+impl Room {
+    /// Messages on `session.<id>.updated`.
+    pub(super) fn updated(&mut self, deliveries: Vec<Delivery>) {
+        let mut departing = Vec::new();
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Message(message) => match Step::from_message(&message) {
+                    Ok(mut step) => {
+                        let span = spans::fan_out(&message, &self.ends.session, &mut step, self.members.len());
+                        let mut read = Some(Read { at: Instant::now(), span });
+                        // Whatever else it lets go out was held, and read before.
+                        departing.extend(self.take(step).into_iter().map(|step| Departed::new(step, read.take())));
+                    }
+                    Err(error) => {
+                        self.gateway.metrics.malformed.inc();
+                        tracing::warn!(session = %self.ends.session, %error, "a broadcast cannot be read");
+                    }
+                },
+                Delivery::Lost(lost) => {
+                    self.gateway.metrics.lost_messages.inc();
+                    tracing::warn!(session = %self.ends.session, ?lost, "messages of a session were lost on the way");
+                    // After a lost connection the heads of all rooms are asked for at once.
+                    if lost != Lost::Connection {
+                        self.start_verify();
+                    }
+                }
+            }
+        }
+        self.depart(departing);
+    }
+
+    fn take(&mut self, step: Step) -> Vec<SharedStep> {
+        match self.track.take(step) {
+            Taken::Forward(steps) => return steps,
+            Taken::Held | Taken::Known => {}
+            Taken::Unlinked => self.start_verify(),
+        }
+        Vec::new()
+    }
+
+    /// Writes steps out that were fetched. They follow each other and what went out before.
+    pub(super) fn forward(&mut self, steps: &[SharedStep]) {
+        self.depart(steps.iter().map(|step| Departed::new(SharedStep::clone(step), None)).collect());
+    }
+
+    fn depart(&mut self, departing: Vec<Departed>) {
+        if departing.is_empty() {
+            return;
+        }
+        let steps = || departing.iter().rev().map(|departed| &departed.step);
+        if let Some(status) = steps().find_map(|step| step.status) {
+            self.status = status;
+        }
+        if let Some(user) = steps().find_map(|step| step.game_master.clone()) {
+            self.handed_over_at = Some(Instant::now());
+            self.gateway.accesses.handed_over(&self.ends.session, &user);
+            self.game_master_is(user);
+        }
+        self.members.forward(departing, &self.gateway.settings.limits.state, &self.gateway.metrics);
+        self.note_standing();
+        self.serve_waiters();
+    }
+
+    /// Writes what is on its way to the next few who do not have it.
+    pub(super) fn write_some(&mut self) {
+        if self.members.has_outgoing() {
+            let arrived = self.members.write_some(&self.gateway.metrics);
+            self.measure(&arrived);
+        }
+    }
+
+    /// How long it took to write these to everyone, and how long since whoever made them sent them here.
+    fn measure(&self, arrived: &[Departed]) {
+        if arrived.is_empty() || self.members.is_empty() {
+            return;
+        }
+        let now_us = self.gateway.clock.now_us();
+        for Departed { step, read, .. } in arrived {
+            let Some(read) = read else { continue };
+            self.gateway.metrics.fan_out_seconds.observe(read.at.elapsed().as_secs_f64());
+            if let Some(received_us) = step.received_us {
+                self.gateway.metrics.delivery_seconds.observe(now_us.saturating_sub(received_us) as f64 / 1e6);
+            }
+        }
+    }
+
+    pub(super) fn note_standing(&self) {
+        *self.ends.standing.lock().unwrap_or_else(PoisonError::into_inner) = self.track.head().map(|head| head.position.clone());
+    }
+
+    /// An event for the session's connections: joined, left, notices.
+    pub(super) fn relay(&mut self, delivery: Delivery) {
+        let message = match delivery {
+            Delivery::Message(message) => message,
+            Delivery::Lost(_) => {
+                self.gateway.metrics.lost_messages.inc();
+                return;
+            }
+        };
+        let relayed: RelayedEvent<'_> = match serde_json::from_slice(&message.payload) {
+            Ok(relayed) => relayed,
+            Err(error) => {
+                self.gateway.metrics.malformed.inc();
+                tracing::warn!(session = %self.ends.session, %error, "an event cannot be read");
+                return;
+            }
+        };
+        // What came before it is written before it.
+        let arrived = self.members.write_all(&self.gateway.metrics);
+        self.measure(&arrived);
+        let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
+        let kept = Kept::of(&relayed);
+        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
+            if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {
+                continue;
+            }
+            deliver(&member.conn, &frame, &self.gateway.metrics);
+        }
+    }
+}
