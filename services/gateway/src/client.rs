@@ -1,7 +1,6 @@
 //! What the gateway keeps with a connection: who it is, the sessions it has joined, and what of it waits.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -44,7 +43,8 @@ pub struct Client {
 
 #[derive(Default)]
 struct Sessions {
-    joined: HashMap<SessionId, RoomHandle>,
+    /// Few, so they are looked through.
+    joined: Vec<RoomHandle>,
     /// The connection is gone: nothing is joined any more.
     closed: bool,
     overflowed: Option<Instant>,
@@ -76,16 +76,19 @@ impl Client {
         if sessions.closed {
             return false;
         }
-        sessions.joined.insert(session.clone(), room.clone());
+        sessions.take(session);
+        // Most connections join one session in their life.
+        sessions.joined.reserve_exact(1);
+        sessions.joined.push(room.clone());
         true
     }
 
     pub(crate) fn forget_joined(&self, session: &SessionId) -> Option<RoomHandle> {
-        self.sessions().joined.remove(session)
+        self.sessions().take(session)
     }
 
     pub(crate) fn joined(&self, session: &SessionId) -> Option<RoomHandle> {
-        self.sessions().joined.get(session).cloned()
+        self.sessions().joined.iter().find(|room| room.session() == session).cloned()
     }
 
     pub(crate) fn joined_count(&self) -> usize {
@@ -96,7 +99,14 @@ impl Client {
     pub(crate) fn close(&self) -> Vec<RoomHandle> {
         let mut sessions = self.sessions();
         sessions.closed = true;
-        sessions.joined.drain().map(|(_, room)| room).collect()
+        std::mem::take(&mut sessions.joined)
+    }
+}
+
+impl Sessions {
+    fn take(&mut self, session: &SessionId) -> Option<RoomHandle> {
+        let place = self.joined.iter().position(|room| room.session() == session)?;
+        Some(self.joined.swap_remove(place))
     }
 }
 
@@ -122,14 +132,14 @@ fn overflowed(conn: &Conn, metrics: &GatewayMetrics) {
         tracing::info!(connection = %conn.id(), queued_bytes = conn.queued_bytes(), "closing a connection that reads too slowly");
         return conn.close(CloseCode::Slow);
     }
-    let joined: Vec<_> = sessions.joined.keys().cloned().collect();
+    let joined = sessions.joined.clone();
     drop(sessions);
     metrics.resyncs.inc();
     let dropped_bytes = conn.drop_broadcasts();
     tracing::debug!(connection = %conn.id(), dropped_bytes, "a connection fell behind and was told to catch up");
-    for session in joined {
+    for room in joined {
         // A closed connection needs no notice.
-        let _ = conn.notify(&resync(&session));
+        let _ = conn.notify(&resync(room.session()));
     }
 }
 

@@ -38,11 +38,11 @@ pub async fn check(rooms: &Rooms, authority: &Authority, bus: &Bus, shutdown: Ca
             generation = now.generation;
             seen.clear();
         }
-        let all: HashMap<_, _> = rooms.all().into_iter().map(|room| (room.session.clone(), room)).collect();
+        let all: HashMap<_, _> = rooms.all().into_iter().map(|room| (room.session().clone(), room)).collect();
         seen.retain(|session| all.contains_key(session));
         let asked: Vec<_> = all
             .values()
-            .filter_map(|room| Some(SessionPosition { session_id: room.session.clone(), position: room.standing()? }))
+            .filter_map(|room| Some(SessionPosition { session_id: room.session().clone(), position: room.standing()? }))
             .filter(|asked| seen.insert(asked.session_id.clone()) || round.is_multiple_of(ROUNDS))
             .collect();
         for batch in asked.chunks(BATCH) {

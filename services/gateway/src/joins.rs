@@ -42,8 +42,8 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         Ok(held) => held,
         Err(error) => return settle(reply, error),
     };
-    let mut visit = gateway.rooms.visit(&gateway, &session);
-    let done = match opened(&gateway, &mut visit, &reply, &Command::Join).await {
+    let visit = gateway.rooms.visit(&gateway, &session);
+    let done = match opened(&gateway, &visit, &reply, &Command::Join).await {
         Ok(done) => done,
         Err(error) => return settle(reply, error),
     };
@@ -79,12 +79,12 @@ pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
         Ok(held) => held,
         Err(error) => return settle(reply, error),
     };
-    let mut visit = gateway.rooms.visit(&gateway, &session);
+    let visit = gateway.rooms.visit(&gateway, &session);
     let needed = if reply.conn().client().joined(&session).is_some() {
         None
     } else {
         // Who has not joined is asked for at the authority, and then served like the others.
-        match opened(&gateway, &mut visit, &reply, &Command::Read).await {
+        match opened(&gateway, &visit, &reply, &Command::Read).await {
             Ok(done) => Some(head_of(&done)),
             Err(error) => return settle(reply, error),
         }
@@ -145,13 +145,13 @@ pub fn instead_of(event: &str) -> &'static str {
 }
 
 /// Asks the authority once the room listens.
-async fn opened(gateway: &Gateway, visit: &mut Visit, reply: &Reply, command: &Command) -> Result<CommandDone, ErrorBody> {
+async fn opened(gateway: &Gateway, visit: &Visit, reply: &Reply, command: &Command) -> Result<CommandDone, ErrorBody> {
     let unavailable = || ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable");
     match tokio::time::timeout(gateway.settings.request_timeout(), visit.ready()).await {
         Ok(true) => {}
         Ok(false) | Err(_) => return Err(unavailable()),
     }
-    let session = visit.room.session.clone();
+    let session = visit.room.session().clone();
     let asked = async {
         let caller = gateway.accesses.vouch(&gateway.authority, &session, reply.caller()).await?;
         gateway.authority.command(&session, &caller, command).await

@@ -150,6 +150,10 @@ async fn run(gateway: Arc<Gateway>, conn: Arc<Conn>, mut job: Job) {
             Some(next) => job = next,
             None => {
                 inner.lanes.remove(&session);
+                if inner.lanes.is_empty() {
+                    // An idle connection keeps no room for lanes.
+                    inner.lanes = HashMap::new();
+                }
                 gateway.metrics.lanes.dec();
                 return;
             }

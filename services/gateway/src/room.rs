@@ -46,12 +46,12 @@ const KEPT_EMPTY: Duration = Duration::from_secs(10);
 /// How long a full state is kept after its last use.
 const STATE_KEPT: Duration = Duration::from_secs(30);
 
-/// What others ask of a room.
+/// What others ask of a room. Small: a mailbox has room for 32 of them from the start.
 pub enum Ask {
     /// An update is about to be sent.
-    Wait(Waiting),
+    Wait(Box<Waiting>),
     /// Its reply has come.
-    Answered(Answered),
+    Answered(Box<Answered>),
     CatchUp(Box<CatchUp>),
     Leave {
         connection: ConnectionId,
@@ -59,7 +59,7 @@ pub enum Ask {
         done: Option<oneshot::Sender<bool>>,
     },
     /// The authority says where the session stands.
-    HearOf(Head),
+    HearOf(Box<Head>),
     /// The game master's client has answered a ping.
     Pong {
         ping: String,
@@ -90,7 +90,7 @@ struct Room {
     track: Track,
     members: Members,
     /// Updates of connections that have left meanwhile: their answers have no place to keep.
-    strangers: HashMap<ConnectionId, Waiting>,
+    strangers: HashMap<ConnectionId, Box<Waiting>>,
     status: SessionStatus,
     game_master: Option<UserId>,
     /// What was asked before says nothing of the game master.
@@ -194,7 +194,7 @@ impl Room {
                     self.strangers.insert(waiting.reply().conn().id().clone(), waiting);
                 }
             }
-            Ask::Answered(answered) => self.answered(answered),
+            Ask::Answered(answered) => self.answered(*answered),
             Ask::CatchUp(ask) => self.catch_up(*ask),
             Ask::Leave { connection, done } => {
                 let last = self.leave(&connection, done.is_some());

@@ -21,10 +21,12 @@ use crate::{
 /// Messages to one room that wait. Who sends one waits while it is full; each lane has at most one there.
 const MAILBOX: usize = 4096;
 
-/// One room, for those who talk to it. Cheap to clone.
+/// One room, for those who talk to it. Cheap to clone, and small: every connection has one for each of its sessions.
 #[derive(Clone)]
-pub struct RoomHandle {
-    pub session: SessionId,
+pub struct RoomHandle(Arc<Inside>);
+
+struct Inside {
+    session: SessionId,
     mailbox: mpsc::Sender<Ask>,
     ready: watch::Receiver<bool>,
     standing: Arc<Mutex<Option<Position>>>,
@@ -44,12 +46,16 @@ impl RoomHandle {
         let (is_ready, ready) = watch::channel(false);
         let standing = Arc::new(Mutex::new(None));
         let ends = RoomEnds { session: session.clone(), mailbox, ready: is_ready, standing: Arc::clone(&standing) };
-        (Self { session, mailbox: sender, ready, standing }, ends)
+        (Self(Arc::new(Inside { session, mailbox: sender, ready, standing })), ends)
+    }
+
+    pub fn session(&self) -> &SessionId {
+        &self.0.session
     }
 
     /// Where the room stands, for the check of heads.
     pub fn standing(&self) -> Option<Position> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// An update is on its way. The reply comes back when the room is closed.
@@ -57,14 +63,14 @@ impl RoomHandle {
     /// # Errors
     /// The reply, when there is no room any more.
     pub async fn wait_for(&self, waiting: Waiting) -> Result<(), Reply> {
-        self.mailbox.send(Ask::Wait(waiting)).await.map_err(|refused| match refused.0 {
+        self.0.mailbox.send(Ask::Wait(waiting.into())).await.map_err(|refused| match refused.0 {
             Ask::Wait(waiting) => waiting.into_reply(),
             _ => unreachable!("what was sent comes back"),
         })
     }
 
     pub async fn answered(&self, answered: Answered) {
-        self.tell(Ask::Answered(answered)).await;
+        self.tell(Ask::Answered(answered.into())).await;
     }
 
     pub async fn catch_up(&self, catch_up: CatchUp) {
@@ -85,7 +91,7 @@ impl RoomHandle {
     }
 
     pub async fn hear_of(&self, head: Head) {
-        self.tell(Ask::HearOf(head)).await;
+        self.tell(Ask::HearOf(head.into())).await;
     }
 
     pub async fn pong(&self, ping: String) {
@@ -94,7 +100,7 @@ impl RoomHandle {
 
     /// A room that is closed has nobody whom it could concern.
     async fn tell(&self, ask: Ask) {
-        let _ = self.mailbox.send(ask).await;
+        let _ = self.0.mailbox.send(ask).await;
     }
 }
 
@@ -116,8 +122,8 @@ pub struct Visit {
 
 impl Visit {
     /// Waits until the room has subscribed: what is asked of the authority from then on cannot be missed by it. False if that failed.
-    pub async fn ready(&mut self) -> bool {
-        self.room.ready.wait_for(|ready| *ready).await.is_ok()
+    pub async fn ready(&self) -> bool {
+        self.room.0.ready.clone().wait_for(|ready| *ready).await.is_ok()
     }
 }
 

@@ -123,7 +123,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
 
 /// Whom events of one room go to: those who have joined a session, or all connections of a user. There are no other rooms.
 fn rooms_page(gateway: &Gateway) -> Value {
-    let mut sessions: Vec<_> = gateway.rooms.all().into_iter().map(|room| room.session).collect();
+    let mut sessions: Vec<_> = gateway.rooms.all().into_iter().map(|room| room.session().clone()).collect();
     sessions.sort();
     let sessions = sessions.iter().map(|session| json!({"room": format!("session:{session}")}));
     let users = gateway.users.counts();

@@ -116,7 +116,7 @@ async fn serve<H: Handler>(server: Arc<Server<H>>, router: axum::Router, stream:
     let stream = parts.io.into_inner();
     let may_send_more = served.is_err() || unread.load(Ordering::Relaxed);
     if let (Ok(()), Some(upgrade)) = (served, upgrade) {
-        server.tasks.spawn(Upgrade::run(upgrade, server.clone(), stream, parts.read_buf));
+        upgrade.start(&server, stream, parts.read_buf);
     } else if may_send_more {
         server.tasks.spawn(linger::close(stream, server.config.close_timeout()));
     }

@@ -1,6 +1,6 @@
 //! What a client's messages mean, whatever carries them: first the login, then events for the handler.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, ops::DerefMut, sync::Arc};
 
 use bytes::Bytes;
 use protocol::{ConnectionId, ErrorBody};
@@ -16,7 +16,6 @@ use super::{
 };
 
 /// What the request that opened a connection said of the caller.
-#[derive(Clone)]
 pub(super) struct Caller {
     pub(super) address: IpAddr,
     pub(super) origin: Option<String>,
@@ -53,14 +52,15 @@ pub(super) enum LoginAnswer {
 pub(super) struct Session<H: Handler> {
     server: Arc<Server<H>>,
     channel: Arc<Channel>,
-    caller: Caller,
+    /// Until the login, which is the last that needs it.
+    caller: Option<Box<Caller>>,
     connection: Option<Arc<Connection<H::Client>>>,
     _slot: Slot,
 }
 
 impl<H: Handler> Session<H> {
     pub(super) fn new(server: Arc<Server<H>>, channel: Arc<Channel>, caller: Caller, slot: Slot) -> Self {
-        Self { server, channel, caller, connection: None, _slot: slot }
+        Self { server, channel, caller: Some(Box::new(caller)), connection: None, _slot: slot }
     }
 
     pub(super) fn is_authenticated(&self) -> bool {
@@ -92,7 +92,8 @@ impl<H: Handler> Session<H> {
             Kind::Plain => Transport::WebSocket,
             Kind::SocketIo => Transport::SocketIo,
         };
-        let Caller { address, origin, cookie } = self.caller.clone();
+        let Some(caller) = self.caller.take() else { return self.channel.close(CloseCode::Malformed) };
+        let Caller { address, origin, cookie } = *caller;
         let credentials = Credentials { token: login.token, cookie, origin, address, transport };
         let decided = tokio::time::timeout(self.server.config.auth_timeout(), self.server.handler.authenticate(credentials)).await;
         let client = match decided {
@@ -145,12 +146,20 @@ impl<H: Handler> Session<H> {
             self.server.handler.closed(&connection, reason);
         }
     }
+}
 
-    /// Lives as long as the socket does.
-    pub(super) async fn run(&mut self, mut socket: Socket, login: Option<Login>) {
+/// Lives as long as the socket does. Every connection has one of these futures, so the login, which happens once, is boxed.
+#[expect(clippy::manual_async_fn, reason = "the future of an async function holds its arguments twice")]
+pub(super) fn run<H: Handler>(
+    mut session: impl DerefMut<Target = Session<H>> + Send,
+    mut socket: Socket,
+    login: Option<Box<Login>>,
+) -> impl Future<Output = ()> + Send {
+    async move {
         if let Some(login) = login {
-            self.log_in(&mut socket, login).await;
-        } else if self.is_authenticated() {
+            Box::pin(session.login(*login)).await;
+        }
+        if session.is_authenticated() {
             socket.authenticated();
         }
         let reason = loop {
@@ -158,29 +167,26 @@ impl<H: Handler> Session<H> {
                 Event::Text(text) => text,
                 Event::Closed(reason) => break reason,
             };
-            match self.text(text) {
+            match session.text(text) {
                 Step::Next => {}
                 Step::Pong => socket.pong(),
                 Step::Control => {
                     socket.control();
                 }
-                Step::Login(login) => self.log_in(&mut socket, login).await,
+                Step::Login(login) => {
+                    Box::pin(session.login(login)).await;
+                    if session.is_authenticated() {
+                        socket.authenticated();
+                    }
+                }
                 Step::Close(CloseCode::Normal) => {
-                    self.channel.close(CloseCode::Normal);
+                    session.channel.close(CloseCode::Normal);
                     break Closed::ByClient;
                 }
-                Step::Close(code) => self.channel.close(code),
+                Step::Close(code) => session.channel.close(code),
             }
         };
-        self.end(reason);
-    }
-
-    async fn log_in(&mut self, socket: &mut Socket, login: Login) {
-        // Boxed, so that an idle connection does not carry the room that a login needs.
-        Box::pin(self.login(login)).await;
-        if self.is_authenticated() {
-            socket.authenticated();
-        }
+        session.end(reason);
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     channel::{Channel, Kind},
     engine_io::{Engine, open_packet},
     server::Server,
-    session::{Caller, Login, LoginAnswer, Session},
+    session::{self, Caller, Login, LoginAnswer, Session},
     socket::{Event, Socket},
 };
 
@@ -26,21 +26,22 @@ pub(super) enum Upgrade<H: Handler> {
 }
 
 impl<H: Handler> Upgrade<H> {
-    pub(super) async fn run(self, server: Arc<Server<H>>, stream: TcpStream, unread: Bytes) {
+    /// Starts the task that drives the socket from now on.
+    pub(super) fn start(self, server: &Arc<Server<H>>, stream: TcpStream, unread: Bytes) {
         let stream = Arc::new(stream);
         match self {
             Self::Plain { token, source, caller } => {
                 let login = token.map(|token| Login { token: Some(token), answer: LoginAnswer::Event });
-                run(server, Kind::Plain, stream, unread, source, caller, login).await;
+                start(server, Kind::Plain, stream, unread, source, caller, login);
             }
-            Self::SocketIo { source, caller } => run(server, Kind::SocketIo, stream, unread, source, caller, None).await,
-            Self::Engine(engine) => probe(server, stream, unread, engine).await,
+            Self::SocketIo { source, caller } => start(server, Kind::SocketIo, stream, unread, source, caller, None),
+            Self::Engine(engine) => drop(server.tasks.spawn(probe(Arc::clone(server), stream, unread, engine))),
         }
     }
 }
 
-async fn run<H: Handler>(
-    server: Arc<Server<H>>,
+fn start<H: Handler>(
+    server: &Arc<Server<H>>,
     kind: Kind,
     stream: Arc<TcpStream>,
     unread: Bytes,
@@ -57,7 +58,8 @@ async fn run<H: Handler>(
         let _ = channel.answer(&open_packet(&server.config, &service_kit::random_id(), ""));
     }
     let socket = Socket::new(server.config.clone(), stream, unread, channel.clone());
-    Session::new(server, channel, caller, slot).run(socket, login).await;
+    let session = Box::new(Session::new(Arc::clone(server), channel, caller, slot));
+    server.tasks.spawn(session::run(session, socket, login.map(Box::new)));
 }
 
 /// The client tries its new WebSocket before it gives polling up: `2probe`, answered by `3probe`; then `5`, from which on
@@ -82,11 +84,11 @@ async fn probe<H: Handler>(server: Arc<Server<H>>, stream: Arc<TcpStream>, unrea
         }
     }
     // The client stops posting before it upgrades, so whoever still holds the session is about to let go.
-    let mut session = engine.session.clone().lock_owned().await;
+    let session = engine.session.clone().lock_owned().await;
     if !engine.channel.upgrade(socket.stream().clone()) {
         return trial.close(CloseCode::Normal);
     }
     socket.attach(engine.channel.clone());
     drop(engine);
-    session.run(socket, None).await;
+    session::run(session, socket, None).await;
 }

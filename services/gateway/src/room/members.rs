@@ -38,7 +38,7 @@ pub struct Member {
     pub since: Instant,
     /// It is being told what is kept: what comes meanwhile follows that.
     pub held_back: Option<Vec<Kept>>,
-    waiting: Option<Waiting>,
+    waiting: Option<Box<Waiting>>,
     /// By version: answers that wait for the frames before them, or were written already and stand for the frame to come.
     answers: BTreeMap<Version, Option<(Accepted, Instant)>>,
 }
@@ -217,7 +217,7 @@ impl Members {
     }
 
     /// The update is on its way. Given back when the connection is no member.
-    pub fn wait_for(&mut self, waiting: Waiting, limits: &Limits, metrics: &GatewayMetrics) -> Option<Waiting> {
+    pub fn wait_for(&mut self, waiting: Box<Waiting>, limits: &Limits, metrics: &GatewayMetrics) -> Option<Box<Waiting>> {
         let id = waiting.reply().conn().id();
         let Some(member) = self.places.get(id).map(|place| &mut self.list[*place]) else { return Some(waiting) };
         // Its turn may not have come yet; from now on it has none.

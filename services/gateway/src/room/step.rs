@@ -57,7 +57,8 @@ impl Step {
             at: broadcast.timestamp,
             trace: headers.trace_parent().map(Into::into),
             received_us: headers.received(),
-            payload: payload.clone(),
+            // Its own copy: a part of what was read from NATS would keep the whole of that, other sessions' messages with it.
+            payload: Bytes::copy_from_slice(payload),
         })
     }
 
