@@ -131,6 +131,7 @@ it("says that the game master's page is still though it is connected, and that i
   await player.getByText("The game master does not answer").waitFor({ timeout: 45_000 });
   await player.getByText("Waiting for the game master").waitFor();
   expect(await player.locator(`[data-user="${up.gm.userId}"]`).getAttribute("data-here")).toBe("true");
+  expect(await player.locator(`[data-user="${up.gm.userId}"]`).innerText()).toContain("does not answer");
   await screenshot(player, "game-master-silent");
   await devtools.send("Debugger.resume");
   await devtools.send("Debugger.disable");
