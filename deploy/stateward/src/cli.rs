@@ -203,7 +203,7 @@ pub enum ConfigCommand {
 pub struct CheckConfig {
     /// gateway, state-authority or sync-worker
     pub service: String,
-    /// The file to check, beside the environment
+    /// The file to check, whatever the environment says; without one the environment is checked
     pub file: Option<PathBuf>,
     /// The program; else stateward-<service> beside this one or on the PATH
     #[arg(long)]

@@ -20,7 +20,9 @@ pub fn run(what: &CheckConfig, out: &Output) -> anyhow::Result<Exit> {
     let mut command = Command::new(&program);
     command.arg("--check-config").stdin(Stdio::null());
     if let Some(file) = &what.file {
-        command.arg("--config").arg(file);
+        // The file alone is judged: variables of another service, which may be around us, would be unknown keys.
+        let needed = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.arg("--config").arg(file).env_clear().envs(needed);
     }
     let checked = command.output().with_context(|| format!("{} cannot be run", program.display()))?;
     let said = String::from_utf8_lossy(&checked.stderr).trim().to_owned();

@@ -9,7 +9,7 @@ use testkit::{
     client::accepted,
     mongo::{MongoOptions, wire::Connection},
     scratch::{Scratch, random_name},
-    service::workspace,
+    service::{program_of, workspace},
 };
 
 use crate::{play::Play, table::Table};
@@ -80,6 +80,51 @@ async fn the_platform_plays_with_a_user_for_each_service_and_each_is_denied_the_
     ensure!(refused.is_err_and(|error| error.to_string().contains("requires authentication")), "a stranger reads sessions");
     let mut wrong = guarded.mongo.connect().await?;
     ensure!(wrong.authenticate(database, "sync-worker", &password("stateward")).await.is_err(), "one user's password served another");
+    guarded.mongo.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migration_runs_with_its_own_user_who_is_denied_the_rest() -> anyhow::Result<()> {
+    let guarded = Guarded::start().await?;
+    let database = guarded.database.as_str();
+    let mut user = guarded.connect("migration-job").await?;
+    let campaign = json!({"_id": "c1", "name": "The Drowned Bell", "gameMasterId": "gm"});
+    let hero = json!({"_id": "aria", "campaignId": "c1", "name": "Aria"});
+    let session = json!({
+        "_id": "s1", "name": "Evening one", "campaignId": "c1", "gameMasterId": "gm", "participantIds": ["p1"], "status": "ended",
+        "characterIds": ["aria"],
+    });
+    for (collection, document) in [("campaigns", campaign), ("characters", hero), ("gameSessions", session.clone())] {
+        user.insert(database, collection, vec![document]).await?;
+    }
+    let program = tokio::task::spawn_blocking(|| program_of("migration-job")).await??;
+    let run = |uri: String, command: &str| {
+        let mut job = Command::new(&program);
+        job.arg(command).env_clear().env("STATEWARD_MONGO__URI", uri).env("STATEWARD_MONGO__DATABASE", database);
+        job.output()
+    };
+    for (command, found) in
+        [("plan", json!({"converted": 1})), ("apply", json!({"converted": 1})), ("verify", json!({})), ("rollback", json!({}))]
+    {
+        let done = run(guarded.uri("migration-job"), command)?;
+        ensure!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+        let report: Value = serde_json::from_slice(&done.stdout)?;
+        ensure!(found.as_object().is_some_and(|found| found.iter().all(|(field, value)| report[field] == *value)), "{command}: {report}");
+        if command == "apply" {
+            let now = user.find_one(database, "gameSessions", json!({"_id": "s1"})).await?.context("the session")?;
+            ensure!(now["gameState"]["characters"][0]["name"] == "Aria", "{now}");
+        }
+    }
+    let back = user.find_one(database, "gameSessions", json!({"_id": "s1"})).await?;
+    ensure!(back == Some(session), "{back:?}");
+
+    denied(&mut user, "somebody_elses", "insert", "gameSessions", json!({"documents": [{"_id": "x"}]})).await?;
+    denied(&mut user, database, "createUser", "another", json!({"pwd": "x", "roles": []})).await?;
+    denied(&mut user, "admin", "shutdown", "now", json!({})).await?;
+    // Whoever may write less cannot convert, and is told so.
+    let refused = run(guarded.uri("sync-worker"), "apply")?;
+    ensure!(refused.status.code() == Some(1), "{refused:?}");
     guarded.mongo.stop().await?;
     Ok(())
 }
