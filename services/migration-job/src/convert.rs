@@ -11,6 +11,10 @@ use crate::{
     retry::patiently,
 };
 
+/// Sessions put off at once, because another transaction holds what they need. The next waits for it where it is.
+const MOST_PUT_OFF: usize = 16;
+/// MongoDB's code of a write that met another transaction's.
+const WRITE_CONFLICT: i32 = 112;
 /// Codes of refusals that are a document's own fault: it, or what was kept of it, passes what MongoDB stores.
 const UNSTORABLE: [i32; 3] = [10334, 17419, 17420];
 
@@ -50,6 +54,7 @@ async fn run(mut job: Job<'_>) -> Result<Conversion, StoreError> {
         open_skipped: store.open_new_sessions().await?,
         ..Conversion::default()
     };
+    let mut put_off = Vec::new();
     let mut progress = Progress::begin(job.clock, store.count_old_sessions().await?);
     let mut sessions = if job.apply { store.old_sessions().await? } else { store.old_sessions_by_campaign().await? };
     while let Some(session) = sessions.next().await? {
@@ -58,19 +63,47 @@ async fn run(mut job: Job<'_>) -> Result<Conversion, StoreError> {
             Err(unreadable) => {
                 report.failed.push(Failure { session: unreadable.id, field: "document".to_owned(), reason: unreadable.fault });
             }
-            Ok(session) => match patiently(store, async || job.convert(&session).await).await? {
-                Ok(true) => report.converted += 1,
-                Ok(false) => report.already_converted += 1,
-                Err(Refusal { field, reason }) => report.failed.push(Failure { session: session.id, field, reason }),
+            Ok(session) => match job.unless_held(&session, &put_off).await? {
+                Some(done) => count(&mut report, session, done),
+                None => put_off.push(session),
             },
         }
         progress.at(report.found, report.failed.len());
+    }
+    for session in put_off {
+        let done = patiently(store, async || job.convert(&session).await).await?;
+        count(&mut report, session, done);
     }
     report.failed.sort_by(|a, b| a.session.cmp(&b.session));
     Ok(report)
 }
 
+fn count(report: &mut Conversion, session: OldSession, done: Result<bool, Refusal>) {
+    match done {
+        Ok(true) => report.converted += 1,
+        Ok(false) => report.already_converted += 1,
+        Err(Refusal { field, reason }) => report.failed.push(Failure { session: session.id, field, reason }),
+    }
+}
+
 impl Job<'_> {
+    /// Converts a session, or not yet: a killed run may have left a transaction open that holds what it needs, and there is other work
+    /// until that is over. Sessions of one campaign keep their order.
+    async fn unless_held(&mut self, session: &OldSession, put_off: &[OldSession]) -> Result<Option<Result<bool, Refusal>>, StoreError> {
+        if put_off.len() < MOST_PUT_OFF {
+            let campaign = decide::campaign_id(session).ok();
+            if campaign.is_some() && put_off.iter().any(|earlier| decide::campaign_id(earlier).ok() == campaign) {
+                return Ok(None);
+            }
+            match self.convert(session).await {
+                Err(StoreError::Transient { code: Some(WRITE_CONFLICT), .. }) => return Ok(None),
+                Err(error) if error.is_transient() => {}
+                done => return done.map(Some),
+            }
+        }
+        patiently(self.store, async || self.convert(session).await).await.map(Some)
+    }
+
     /// True: converted, or in a dry run could be. False: somebody else has converted it.
     async fn convert(&mut self, session: &OldSession) -> Result<Result<bool, Refusal>, StoreError> {
         let store = self.store;

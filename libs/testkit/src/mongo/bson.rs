@@ -1,7 +1,7 @@
 //! BSON as JSON values, for looking at documents and for commands. A second reading of what the store writes.
 //!
 //! Dates, object ids and bytes are `{"$date": milliseconds}`, `{"$oid": hex}` and `{"$binary": hex}` in both directions; `{"$long": number}` encodes
-//! 64 bits even of a small number.
+//! 64 bits even of a small number, and `{"$uuid": hex}` the bytes of a UUID.
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Number, Value};
@@ -85,12 +85,14 @@ fn encode_object(out: &mut Vec<u8>, fields: &Map<String, Value>) -> anyhow::Resu
             out.extend(from_hex(hex)?);
             return Ok(0x07);
         }
-        if let Some(hex) = fields.get("$binary").and_then(Value::as_str) {
-            let bytes = from_hex(hex)?;
-            out.extend_from_slice(&i32::try_from(bytes.len())?.to_le_bytes());
-            out.push(0);
-            out.extend(bytes);
-            return Ok(0x05);
+        for (name, subtype) in [("$binary", 0), ("$uuid", 4)] {
+            if let Some(hex) = fields.get(name).and_then(Value::as_str) {
+                let bytes = from_hex(hex)?;
+                out.extend_from_slice(&i32::try_from(bytes.len())?.to_le_bytes());
+                out.push(subtype);
+                out.extend(bytes);
+                return Ok(0x05);
+            }
         }
     }
     let start = out.len();

@@ -5,7 +5,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::Old;
+use crate::support::{Old, oid};
 
 #[tokio::test]
 async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
@@ -42,6 +42,38 @@ async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
     assert_eq!(old.find("migrationBackups", json!({"collection": "gameSessions"})).await.len(), 120);
     assert_eq!(old.find("characters", json!({"document": {"$exists": true}})).await.len(), 60);
     assert_eq!(old.find("characters", json!({})).await.len(), 60);
+}
+
+#[tokio::test]
+async fn a_campaign_that_a_killed_run_still_holds_is_left_to_the_end_and_the_others_are_converted() {
+    let mut old = Old::new().await;
+    for campaign in 0..4 {
+        old.campaign(campaign, true).await;
+        for of in 0..2 {
+            old.session(campaign, of, true, json!({})).await;
+        }
+    }
+    // A transaction that has written to the first campaign, and that nobody ends.
+    let database = old.database.clone();
+    let lock = json!({"lsid": {"id": {"$uuid": "00112233445566778899aabbccddeeff"}}, "txnNumber": {"$long": 1}, "autocommit": false});
+    let mut begin = lock.clone();
+    begin["startTransaction"] = json!(true);
+    begin["updates"] = json!([{"q": {"_id": {"$oid": oid(0, 0, 0)}}, "u": {"$set": {"held": true}}}]);
+    assert_eq!(old.wire.command(&database, "update", json!("campaigns"), begin).await.unwrap()["nModified"], json!(1));
+
+    let mut job = old.command(&["apply"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    testkit::eventually("the other campaigns to be converted", Duration::from_secs(60), async || {
+        (old.store.count_new_sessions().await.ok()? == 6).then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(job.try_wait().unwrap().is_none(), "it waits for the first campaign");
+    old.wire.command("admin", "abortTransaction", json!(1), lock).await.unwrap();
+    let ended = tokio::task::spawn_blocking(move || job.wait_with_output()).await.unwrap().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((&report["found"], &report["converted"]), (&json!(8), &json!(8)), "{report}");
+    assert_eq!(old.store.count_new_sessions().await.unwrap(), 8);
 }
 
 #[tokio::test]
