@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, SessionStatus, SessionSummary, UserId, rest::AddDocument, session::NewSession};
+use crate::{Epoch, SessionStatus, SessionSummary, UserId, rest::AddDocument, session::NewSession, sync::Preview};
 use game_state::{StateHash, Version};
 
 /// A command, told apart by its field `command`.
@@ -82,6 +82,9 @@ pub enum Command {
     AddDocument(AddDocument),
     /// Has the campaign's documents written now. Answered when they are, or at the deadline with the last mark.
     Sync,
+    /// What [`Command::Sync`] would do, without doing it. Not an option of that command: an authority of the version before, which knows
+    /// no such option, would write.
+    PreviewSync,
     /// For admins: how the session is kept. What is absent stays as it is.
     Mode {
         /// Writes to the document only the places that were touched, instead of the whole state.
@@ -126,6 +129,7 @@ impl Command {
             Self::Undo { .. } => "undo",
             Self::AddDocument(_) => "add-document",
             Self::Sync => "sync",
+            Self::PreviewSync => "preview-sync",
             Self::Mode { .. } => "mode",
             Self::Delete { .. } => "delete",
         }
@@ -176,7 +180,7 @@ pub struct Commanded {
     pub epoch: Epoch,
     pub timestamp: u64,
     pub session: SessionSummary,
-    /// What `verify`, `diff`, `mode` and the repairs found.
+    /// What `verify`, `diff`, `mode`, `preview-sync` and the repairs found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
 }
@@ -229,6 +233,8 @@ pub enum Report {
         /// Whether there are more of them.
         truncated: bool,
     },
+    /// What a write-back would do now.
+    Preview { write_back: Preview },
     /// How the session is kept from now on.
     Mode { direct: bool, skip_hashes: bool },
     Repaired {

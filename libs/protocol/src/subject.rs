@@ -51,6 +51,10 @@ impl Subjects {
         self.session(session, "snapshot")
     }
 
+    pub fn session_preview(&self, session: &SessionId) -> String {
+        self.session(session, "preview")
+    }
+
     /// The wildcard over all sessions for one of the nouns above, for subscribers.
     pub fn every_session(&self, noun: &str) -> String {
         format!("{}session.*.{noun}", self.prefix)
@@ -119,6 +123,8 @@ impl Subjects {
 
 /// Queue group of the authority's instances.
 pub const AUTHORITY_QUEUE: &str = "state-authority";
+/// Queue group of the sync-workers.
+pub const SYNC_QUEUE: &str = "sync-worker";
 pub const STREAM_UPDATES: &str = "SESSION_UPDATES";
 pub const STREAM_EVENTS: &str = "SESSION_EVENTS";
 pub const STREAM_SYNC: &str = "SESSION_SYNC";

@@ -186,8 +186,12 @@ impl Authority {
     ) -> Result<T, ErrorBody> {
         let body = json(command);
         let span = spans::request(caller, &subject, kind, body.len());
-        let reply =
-            self.bus.request(subject, caller.within(&span).headers(), body, self.timeout).await.map_err(|error| no_answer(&error))?;
+        // Reports may be long.
+        let reply = self
+            .bus
+            .request_chunked(subject, caller.within(&span).headers(), body, self.timeout)
+            .await
+            .map_err(|error| no_answer(&error))?;
         read(&reply.payload)
     }
 }

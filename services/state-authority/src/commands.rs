@@ -10,6 +10,7 @@ mod force;
 mod hand_over;
 mod members;
 mod mode;
+mod preview_sync;
 mod repair;
 mod sync;
 mod sync_now;
@@ -64,6 +65,7 @@ impl Authority {
             Command::Sync => self.sync_now(caller, session).await,
             Command::Delete { force, .. } => self.delete_session(caller, session, force).await,
             Command::Mode { direct, skip_hashes, .. } => return self.set_mode(caller, session, direct, skip_hashes).await,
+            Command::PreviewSync => return self.preview_sync(caller, session).await,
             Command::Verify => return self.verify(caller, session).await,
             Command::Diff { state } => return self.diff(caller, session, &state).await,
             Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => {

@@ -14,6 +14,7 @@
 //!
 //! A session in play is written back in the same way, without its end: when it was asked for, when its game master has left ([`gm`]), and
 //! when its oldest change has waited long enough ([`dirty`]). A state too large for one transaction is written in parts ([`part`]).
+//! What a write-back would do is told, without doing it, to an authority that asks and on the command line ([`preview`]).
 //!
 //! A worker that is killed anywhere leaves a transaction that is all there or not at all, and a mark that comes again.
 //! Doing any of the steps twice is safe, and any number of workers may run.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use game_state::{StateHash, Value};
+use protocol::sync::{EntityReport, Fault, Finding};
 use serde::{Deserialize, Serialize};
 use store::{Backing, Change, EntitySync, Kind, StoredEntity, entities_of, entity_hash, entity_id};
 
@@ -40,58 +41,18 @@ pub enum ConflictPolicy {
 #[derive(Debug)]
 pub struct Plan<'a> {
     pub changes: Vec<Change<'a>>,
-    pub report: Report,
+    pub report: EntityReport,
 }
 
-/// What becomes of a session's entities.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    pub written: u64,
-    pub unchanged: u64,
-    pub removed: u64,
-    /// What somebody should know, entity by entity.
-    pub findings: Vec<Finding>,
-}
-
-impl Report {
-    /// What one transaction has written of a plan. What a later one finds unchanged may be what an earlier one wrote.
-    pub(crate) fn add(&mut self, written: &[Change<'_>], plan: Self) {
-        let put = written.iter().filter(|change| matches!(change, Change::Put { .. })).count() as u64;
-        let removed = written.iter().filter(|change| matches!(change, Change::Mark { .. } | Change::Delete { .. })).count() as u64;
-        self.unchanged = plan.unchanged.saturating_sub(self.written);
-        self.written += put;
-        self.removed += removed;
-        let known: HashSet<_> = self.findings.iter().cloned().collect();
-        self.findings.extend(plan.findings.into_iter().filter(|finding| !known.contains(finding)));
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    pub kind: String,
-    pub id: String,
-    pub fault: Fault,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    /// It has no text as its `id`: there is no document that could hold it.
-    NoId,
-    /// Another entity before it has the same id.
-    Twice,
-    /// The document of this id is another campaign's or another program's: it was left alone.
-    Foreign,
-    /// The document holds a newer version of this session: it was left alone.
-    Newer,
-    /// Somebody else changed the document meanwhile: it was overwritten.
-    Overwritten,
-    /// Somebody else changed the document meanwhile: it was left alone.
-    Skipped,
-    /// Somebody else changed the document meanwhile: for that reason nothing at all is written.
-    Conflict,
+/// Adds what one transaction has written of a plan. What a later one finds unchanged may be what an earlier one wrote.
+pub(crate) fn add(report: &mut EntityReport, written: &[Change<'_>], plan: EntityReport) {
+    let put = written.iter().filter(|change| matches!(change, Change::Put { .. })).count() as u64;
+    let removed = written.iter().filter(|change| matches!(change, Change::Mark { .. } | Change::Delete { .. })).count() as u64;
+    report.unchanged = plan.unchanged.saturating_sub(report.written);
+    report.written += put;
+    report.removed += removed;
+    let known: HashSet<_> = report.findings.iter().cloned().collect();
+    report.findings.extend(plan.findings.into_iter().filter(|finding| !known.contains(finding)));
 }
 
 /// Documents that somebody else changed, where the policy is to fail.
@@ -115,7 +76,7 @@ impl fmt::Display for Conflicts {
 /// Decides. `here` is the place of the state: its session, epoch and version.
 pub fn plan<'a>(state: &'a Value, backing: &'a Backing, here: &EntitySync, policy: Policy) -> Result<Plan<'a>, Conflicts> {
     let stored: HashMap<_, _> = backing.entities.iter().map(|entity| ((entity.kind, entity.id.as_str()), entity)).collect();
-    let mut decision = Decision { backing, here, policy, changes: Vec::new(), report: Report::default(), conflicts: Vec::new() };
+    let mut decision = Decision { backing, here, policy, changes: Vec::new(), report: EntityReport::default(), conflicts: Vec::new() };
     let mut seen = HashSet::new();
     for (index, (kind, entity)) in entities_of(state).enumerate() {
         let Some(id) = entity_id(entity) else {
@@ -147,7 +108,7 @@ struct Decision<'a, 'h> {
     here: &'h EntitySync,
     policy: Policy,
     changes: Vec<Change<'a>>,
-    report: Report,
+    report: EntityReport,
     conflicts: Vec<(Kind, String)>,
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
-use protocol::subject::STREAM_SYNC;
+use protocol::subject::{STREAM_SYNC, SYNC_QUEUE};
 use service_kit::Service;
 use store::Store;
 use tokio::sync::Semaphore;
@@ -27,6 +27,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".to_owned()) });
     wait_for_mongo(&store).await;
     let queue = bus.work_queue(STREAM_SYNC, CONSUMER, Duration::from_millis(config.sync.ack_wait_ms)).await?;
+    let previews = bus.serve(bus.subjects().every_session("preview"), Some(SYNC_QUEUE)).await?;
+    let previews = preview::serve(previews, bus.clone(), store.clone(), config.policy(), service.lifecycle.clone());
     let authority = Authority { bus: bus.clone(), timeout: Duration::from_millis(config.sync.authority_timeout_ms) };
     let worker = Worker {
         syncer: Syncer {
@@ -44,6 +46,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         lifecycle: service.lifecycle.clone(),
         config: Arc::new(config.sync),
     };
+    service.lifecycle.spawn("previews", previews);
     service.lifecycle.spawn("queue", worker.clone().take(queue));
     service.lifecycle.spawn("game-masters", worker.clone().watch_game_masters(bus, config.presence));
     service.lifecycle.spawn("sweep", worker.sweep(config.sweep));

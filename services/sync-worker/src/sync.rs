@@ -3,7 +3,7 @@
 use game_state::Version;
 use protocol::{
     SessionId, SessionStatus,
-    sync::{SyncTrigger, Synced},
+    sync::{EntityReport, SyncTrigger, Synced},
     trace as name,
     update::EntryKind,
 };
@@ -16,7 +16,7 @@ use crate::{
     metrics::{Found, Reason, SyncMetrics},
     pace::Pace,
     part,
-    plan::{self, Conflicts, Policy, Report},
+    plan::{self, Conflicts, Policy},
 };
 
 /// How often a session that has moved on is looked at again in one attempt.
@@ -142,7 +142,7 @@ impl Syncer {
     /// One transaction after the other until all is written. Each is repeated while others are in its way.
     async fn write_back(&self, id: &SessionId, trigger: SyncTrigger, span: &Span) -> Result<Look, Failure> {
         let mut conflicts = 0;
-        let mut report = Report::default();
+        let mut report = EntityReport::default();
         loop {
             self.pace.wait().await;
             match self.write_back_once(id, trigger, span, &mut report).await {
@@ -170,7 +170,7 @@ impl Syncer {
         }
     }
 
-    async fn write_back_once(&self, id: &SessionId, trigger: SyncTrigger, span: &Span, report: &mut Report) -> Result<Look, Failure> {
+    async fn write_back_once(&self, id: &SessionId, trigger: SyncTrigger, span: &Span, report: &mut EntityReport) -> Result<Look, Failure> {
         let start = Instant::now();
         let Some(mut work) = self.store.begin_write_back(id).await? else { return Ok(Look::NoSession) };
         let document = &work.document;
@@ -207,7 +207,7 @@ impl Syncer {
         drop(transaction);
         self.pace.charge(part);
         self.metrics.documents.inc_by(part as u64);
-        report.add(written, plan.report);
+        plan::add(report, written, plan.report);
         if !whole {
             tracing::info!(session = %id, version = %here.version, documents = part, "a part of a large session is written back");
             return Ok(Look::Part);

@@ -119,7 +119,7 @@ export interface CommandedAckSuccess {
   epoch: Epoch;
   /** Set when the command was an entry of the session's history: its version. */
   newVersion?: Version;
-  /** What `verify`, `diff`, `mode` and the repairs found. */
+  /** What `verify`, `diff`, `mode`, `preview-sync` and the repairs found. */
   report?: Report;
   session: SessionSummary;
   status: SessionStatus;
@@ -524,6 +524,9 @@ export type Report = {
   truncated: boolean;
   version: Version;
 } | {
+  kind: "preview";
+  writeBack: WriteBackPreview;
+} | {
   direct: boolean;
   kind: "mode";
   skipHashes: boolean;
@@ -747,6 +750,50 @@ export interface WorkflowProgress {
   type: string;
   userId: UserId;
   workflowId: WorkflowId;
+}
+
+export type WriteBackAction = "create" | "change" | "delete" | "mark";
+
+/** What would become of one document. */
+export interface WriteBackChange {
+  action: WriteBackAction;
+  /** Of the document; `pluginData` of the campaign. */
+  id: string;
+  /** The kind of its entity, or `campaign`. */
+  kind: string;
+}
+
+export type WriteBackFault = "no-id" | "twice" | "foreign" | "newer" | "overwritten" | "skipped" | "conflict";
+
+export interface WriteBackFinding {
+  fault: WriteBackFault;
+  id: string;
+  kind: string;
+}
+
+/** What a write-back would do now, entity by entity. Nothing of it is done. */
+export interface WriteBackPreview {
+  changes: WriteBackChange[];
+  /** Why nothing at all would be written. */
+  refused?: string;
+  report: WriteBackReport;
+  sessionId: SessionId;
+  status: SessionStatus;
+  /** What the backing documents show, as far as this session has written them. */
+  synced: Version | null;
+  /** Whether there are more changes or findings than are told here. */
+  truncated: boolean;
+  /** Of the state that would be written. */
+  version: Version;
+}
+
+/** What becomes of a session's entities. */
+export interface WriteBackReport {
+  /** What somebody should know, entity by entity. */
+  findings: WriteBackFinding[];
+  removed: number;
+  unchanged: number;
+  written: number;
 }
 
 /** What a client sends: its data, and what comes back. Names that end in `:` begin a family of names. */

@@ -6,8 +6,8 @@ use crate::{
     command::Commanded,
     history::History,
     rest::{
-        AddDocument, DocumentPage, HandOver, ListSessions, ModeChange, Participants, Restore, SessionPage, TheirState, Undo, Why,
-        WhyAndForce,
+        AddDocument, DocumentPage, HandOver, ListSessions, ModeChange, Participants, Restore, SessionPage, SyncOptions, TheirState, Undo,
+        Why, WhyAndForce,
     },
     session::NewSession,
     state::FullState,
@@ -22,6 +22,7 @@ pub(super) fn add_to(book: &mut Book) {
     book.reads::<WhyAndForce>();
     book.reads::<HandOver>();
     book.reads::<ModeChange>();
+    book.reads::<SyncOptions>();
     book.reads::<Undo>();
     book.reads::<Restore>();
     book.reads::<TheirState>();

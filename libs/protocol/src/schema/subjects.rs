@@ -10,7 +10,7 @@ use crate::{
     presence::{GatewayAlive, InstanceAlive, UserPresent},
     rest::{ListSessions, SessionPage},
     state::StateRequest,
-    sync::{SnapshotDone, SnapshotRequest, SyncRequested, Synced},
+    sync::{Preview, PreviewRequest, SnapshotDone, SnapshotRequest, SyncRequested, Synced},
     update::{StateUpdate, StateUpdateBroadcast, UpdateAccepted},
 };
 
@@ -151,6 +151,14 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "Brings the session's document up to its head.",
         book.reads::<SnapshotRequest>(),
         Some(book.replies::<SnapshotDone>()),
+    );
+    add(
+        "session.{sessionId}.preview",
+        "state-authority",
+        "sync-worker",
+        "What a write-back of the session would do now; nothing of it is done. Queue group `sync-worker`. The reply comes in parts where it is large.",
+        book.reads::<PreviewRequest>(),
+        Some(book.replies::<Preview>()),
     );
     add("$KV.presence.gateway.{instance}", "gateway", "gateway, sync-worker", "A gateway is alive.", book.writes::<GatewayAlive>(), None);
     add(

@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use protocol::{
     Command, SessionId, UserId,
     command::Commanded,
-    rest::{AddDocument, HandOver, ModeChange, Participants, Restore, TheirState, Undo, Why, WhyAndForce},
+    rest::{AddDocument, HandOver, ModeChange, Participants, Restore, SyncOptions, TheirState, Undo, Why, WhyAndForce},
 };
 
 use super::{
@@ -65,8 +65,8 @@ pub(super) async fn undo(gateway: Shared, who: Who, id: Session, Body(Undo { ver
     command(&gateway, who, &id.0, Command::Undo { version, reason }).await
 }
 
-pub(super) async fn sync(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, who, &id.0, Command::Sync).await
+pub(super) async fn sync(gateway: Shared, who: Who, id: Session, Body(SyncOptions { dry_run }): Body<SyncOptions>) -> Answer {
+    command(&gateway, who, &id.0, if dry_run { Command::PreviewSync } else { Command::Sync }).await
 }
 
 pub(super) async fn verify(gateway: Shared, who: Who, id: Session) -> Answer {

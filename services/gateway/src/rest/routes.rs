@@ -125,7 +125,8 @@ pub(super) fn operations(import_bytes: usize) -> Vec<Operation> {
             .does("A document of the campaign joins the state as a normal update. One that is there already stays as it is.").body("AddDocument", r#"{"kind":"characters","id":"aria"}"#),
         Operation::post("undo", "/sessions/{id}/undo", post(commands::undo)).role(GM).does("Goes back to the state at a version, by a normal update.").body("Undo", r#"{"version":"0"}"#),
         Operation::post("sync", "/sessions/{id}/sync", post(commands::sync)).role(GM)
-            .does("Has the campaign's documents written now. `session.sync` of the answer says what they show, and why not more."),
+            .does("Has the campaign's documents written now. `session.sync` of the answer says what they show, and why not more. With `dryRun` nothing is written: `report` says of each document what would become of it, and what stands in the way.")
+            .body("SyncOptions", r#"{"dryRun":true}"#),
         Operation::post("verify", "/sessions/{id}/verify", post(commands::verify)).role(GM).does("Recomputes every hash of what is stored. A fault freezes the session."),
         Operation::post("diff", "/sessions/{id}/diff", post(commands::diff)).does("Where a client's state differs from the session's.")
             .body("TheirState", r#"{"state":{"characters":[],"actors":[],"items":[],"currentEncounter":null,"pluginData":{}}}"#),

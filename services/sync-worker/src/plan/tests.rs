@@ -58,7 +58,7 @@ fn only_what_changed_is_written() {
     let state = state(json!([{"id": "hurt", "hp": 2}, {"id": "new"}, {"id": "same"}]), json!({"id": "fight", "status": "active"}));
     let plan = decide(&state, &backing, LENIENT);
     assert_eq!(changes(&plan), ["put character hurt", "put character new", "put encounter fight"]);
-    assert_eq!(plan.report, Report { written: 3, unchanged: 1, removed: 0, findings: Vec::new() });
+    assert_eq!(plan.report, EntityReport { written: 3, unchanged: 1, removed: 0, findings: Vec::new() });
 }
 
 #[test]

@@ -136,7 +136,8 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
         .map(|change| format!("{} {}", change["action"].as_str().unwrap(), change["id"].as_str().unwrap()))
         .collect();
     changes.sort();
-    let expected = ["mark c-item-1", "write c-actor-1", "write c-character-0", "write c-encounter", "write c-made", "write pluginData"];
+    let expected =
+        ["change c-actor-1", "change c-character-0", "change c-encounter", "change pluginData", "create c-made", "mark c-item-1"];
     assert_eq!(changes, expected);
     assert_eq!((&preview["synced"], &preview["version"]), (&json!("0"), &json!("1")));
     assert_eq!(stage.documents("c").await, before);
@@ -167,6 +168,44 @@ async fn a_dry_run_says_entity_by_entity_what_would_be_written_and_writes_nothin
     let finding = |kind: &str, id: &str| json!({"kind": kind, "id": id, "fault": "conflict"});
     assert_eq!(preview["report"]["findings"], json!([finding("character", "c-character-0"), finding("actor", "c-actor-1")]), "{preview}");
     assert_eq!((&preview["changes"], preview["refused"].is_string()), (&json!([]), true));
+}
+
+#[tokio::test]
+async fn what_would_be_written_is_told_by_command_and_nothing_of_it_is_written() {
+    let stage = Stage::new().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    let ask = || stage.command("s", json!({"command": "preview-sync"}));
+    let alone = ask().await.unwrap_err();
+    assert_eq!((&alone["details"]["reason"], &alone["retryable"]), (&json!("NO_SYNC_WORKER"), &json!(true)), "{alone}");
+
+    let worker = stage.worker().await;
+    let before = stage.documents("c").await;
+    let mark = stage.store.session(&id("s")).await.unwrap().unwrap().sync;
+    let told = eventually("the worker to be known to NATS", DEADLINE, async || ask().await.ok()).await.unwrap();
+    assert_eq!(told["report"]["kind"], json!("preview"));
+    let preview = &told["report"]["writeBack"];
+    assert_eq!((&preview["version"], &preview["synced"]), (&json!("1"), &json!("0")), "{told}");
+    assert_eq!((&preview["report"]["written"], &preview["report"]["removed"]), (&json!(4), &json!(1)), "{told}");
+    assert_eq!(preview["changes"].as_array().unwrap().len(), 6, "{told}");
+    assert_eq!((stage.documents("c").await, stage.written_by("s").await), (before, 0));
+    let after = stage.store.session(&id("s")).await.unwrap().unwrap();
+    assert_eq!(
+        (after.sync, after.game_state_version.get()),
+        (mark, 1),
+        "the document is up to date, and nothing is said to be written back"
+    );
+    assert_eq!(worker.metric("stateward_sync_documents_total", &[]).await.unwrap(), 0.0);
+
+    // What it tells is what a write-back then does.
+    stage.mark("s", "manual", "asked").await;
+    wait_until_shown(&stage, "s", 1).await;
+    assert_eq!(worker.metric("stateward_sync_documents_total", &[]).await.unwrap(), 6.0);
+    assert_eq!(ask().await.unwrap()["report"]["writeBack"]["changes"], json!([]));
+    stage.command("s", json!({"command": "end"})).await.unwrap();
+    stage.wait_for_status("s", "ended").await;
+    assert_eq!(ask().await.unwrap()["report"]["writeBack"]["refused"], json!("the session is ended"));
 }
 
 #[tokio::test]

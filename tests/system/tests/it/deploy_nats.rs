@@ -10,6 +10,7 @@ use serde_json::json;
 use testkit::{
     NatsServer, PlatformOptions,
     client::accepted,
+    http,
     nats::NatsOptions,
     scratch::Scratch,
     service::workspace,
@@ -17,7 +18,10 @@ use testkit::{
 };
 
 use self::{certificates::Authority, wire::Wire};
-use crate::{play::Play, table::Table};
+use crate::{
+    play::Play,
+    table::{GM, Table},
+};
 
 /// User, its password's variable in the permissions, its inbox.
 const USERS: [(&str, &str, &str); 4] = [
@@ -39,7 +43,7 @@ const VERDICTS: [(&str, &[&str], &[&str]); 4] = [
             "SUB session.s1.updated", "SUB session.s1.event", "SUB $KV.instances.>", "SUB $KV.presence.>", "SUB _INBOX_gateway.x.>",
         ],
         &[
-            "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB $KV.instances.a1", "PUB _INBOX_authority.x.1.0",
+            "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB session.s1.preview", "PUB $KV.instances.a1", "PUB _INBOX_authority.x.1.0",
             "PUB $JS.API.STREAM.DELETE.SESSION_UPDATES", "PUB $JS.API.STREAM.PURGE.SESSION_UPDATES", "PUB $JS.API.STREAM.MSG.DELETE.SESSION_UPDATES",
             "PUB $JS.API.STREAM.UPDATE.SESSION_UPDATES", "PUB $SYS.REQ.SERVER.PING",
             "SUB session.s1.update", "SUB session.*.update state-authority", "SUB _INBOX.>", "SUB _INBOX_authority.>", "SUB >", "SUB $SYS.>",
@@ -48,7 +52,7 @@ const VERDICTS: [(&str, &[&str], &[&str]); 4] = [
     (
         "state-authority",
         &[
-            "PUB session.s1.updated", "PUB session.s1.event", "PUB session.s1.sync", "PUB $KV.instances.a1", "PUB _INBOX_authority.x.1.0",
+            "PUB session.s1.updated", "PUB session.s1.event", "PUB session.s1.sync", "PUB session.s1.preview", "PUB $KV.instances.a1", "PUB _INBOX_authority.x.1.0",
             "PUB $JS.API.DIRECT.GET.SESSION_UPDATES.session.s1.updated", "PUB $JS.API.STREAM.INFO.SESSION_SYNC",
             "SUB session.*.update state-authority", "SUB sessions.heads state-authority", "SUB authority.a1.update", "SUB _INBOX_authority.x.>",
         ],
@@ -62,12 +66,12 @@ const VERDICTS: [(&str, &[&str], &[&str]); 4] = [
         "sync-worker",
         &[
             "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB $JS.API.CONSUMER.MSG.NEXT.SESSION_SYNC.sync-worker",
-            "PUB $JS.ACK.SESSION_SYNC.sync-worker.1.1.1.1.0", "SUB _INBOX_sync.x",
+            "PUB $JS.ACK.SESSION_SYNC.sync-worker.1.1.1.1.0", "SUB session.*.preview sync-worker", "SUB _INBOX_sync.x",
         ],
         &[
             "PUB session.s1.update", "PUB session.s1.updated", "PUB session.s1.command", "PUB session.s1.event", "PUB authority.a1.update",
             "PUB $JS.API.STREAM.DELETE.SESSION_SYNC", "PUB $JS.API.CONSUMER.DELETE.SESSION_SYNC.sync-worker", "PUB $KV.instances.a1",
-            "SUB session.s1.update", "SUB session.s1.updated", "SUB _INBOX_gateway.>", "SUB _INBOX_authority.>", "SUB >",
+            "SUB session.s1.update", "SUB session.s1.updated", "SUB session.*.preview", "SUB _INBOX_gateway.>", "SUB _INBOX_authority.>", "SUB >",
         ],
     ),
     (
@@ -77,7 +81,7 @@ const VERDICTS: [(&str, &[&str], &[&str]); 4] = [
             "PUB $JS.API.DIRECT.GET.SESSION_UPDATES.session.*.updated", "PUB $JS.API.DIRECT.GET.KV_instances", "SUB _INBOX_stateward.x",
         ],
         &[
-            "PUB session.s1.update", "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB session.s1.event",
+            "PUB session.s1.update", "PUB session.s1.updated", "PUB session.s1.synced", "PUB session.s1.snapshot", "PUB session.s1.preview", "PUB session.s1.event",
             "PUB authority.a1.update", "PUB $KV.instances.a1", "PUB $KV.presence.x", "PUB $JS.API.STREAM.DELETE.SESSION_UPDATES",
             "PUB $JS.API.STREAM.PURGE.SESSION_SYNC", "SUB session.s1.update", "SUB user.u1.event", "SUB _INBOX_gateway.>", "SUB >",
         ],
@@ -108,6 +112,9 @@ async fn the_platform_plays_with_tls_and_a_user_for_each_service() -> anyhow::Re
     table.platform.authorities[0].terminate().await?;
     table.platform.authorities[0].restart().await?;
     play.step(&table.session, &gm).await?;
+    let (path, dry) = (format!("/api/sessions/{}/sync", table.session), json!({"dryRun": true}));
+    let told = http::post(&table.platform.url(), &path, Some(&table.token(GM)), &dry).await?.success()?;
+    ensure!(told["report"]["writeBack"]["version"] == "21", "authority and sync-worker do not reach each other: {told}");
     let ended = accepted(gm.client.request("gameSession:end", json!(table.session)).await?)?;
     ensure!(ended["session"]["status"] == "ended" || ended["status"] == "ended", "{ended}");
     let played: Vec<_> = players.iter().collect();

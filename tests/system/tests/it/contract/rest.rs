@@ -193,7 +193,20 @@ async fn play(api: &Contract, roles: &Roles, campaign: &str, session: &str) -> a
 
     let verified = done(api, gm, "verify", session, None).await?;
     ensure!(verified["report"]["kind"] == "verified" && verified["report"]["version"] == "2", "{verified}");
+    // Somebody else has changed a document since the session began.
+    let bold = json!({"characters": [{"id": "bram", "name": "Bram the Bold"}]});
+    done(api, &roles.admin, "importDocuments", campaign, Some(&bold)).await?;
+    let names = async || -> anyhow::Result<Value> {
+        Ok(done(api, gm, "listDocuments", &format!("{campaign}/characters"), None).await?["documents"][1]["name"].clone())
+    };
+    let told = done(api, gm, "sync", session, Some(&json!({"dryRun": true}))).await?;
+    let report = &told["report"]["writeBack"];
+    ensure!(report["changes"] == json!([{"kind": "character", "id": "bram", "action": "change"}]), "{told}");
+    ensure!(report["report"]["findings"] == json!([{"kind": "character", "id": "bram", "fault": "overwritten"}]), "{told}");
+    ensure!((&report["version"], &report["synced"]) == (&json!("2"), &json!("0")), "{told}");
+    ensure!(told["session"]["sync"]["version"] == "0" && names().await? == "Bram the Bold", "a dry run wrote: {told}");
     let synced = done(api, gm, "sync", session, None).await?;
+    ensure!(names().await? == "Bram", "{synced}");
     ensure!(synced["session"]["sync"]["version"] == "2" && synced["session"]["sync"].get("error").is_none(), "{synced}");
 
     let paused = done(api, gm, "pauseSession", session, api.example("pauseSession")?.as_ref()).await?;
