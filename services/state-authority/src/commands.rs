@@ -34,9 +34,10 @@ use tokio::time::Instant;
 use crate::{
     append::Failure,
     context::Authority,
-    decide::{self, Head},
+    decide::{self, Claim, Head},
     load::Fault,
     request::Caller,
+    session::Live,
 };
 
 impl Authority {
@@ -132,6 +133,13 @@ impl Authority {
             Err(error) => tracing::error!(%session, event, %error, "an event cannot be written"),
         }
     }
+}
+
+/// Whether a command of the caller may become an update at the head.
+fn may_update(caller: &Caller, live: &Live) -> Result<(), ErrorBody> {
+    decide::exists(&live.id, &live.head)?;
+    let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
+    decide::admit(&live.head, &claim)
 }
 
 /// The answer to a command cannot be read. Where its entry is committed, nobody may be told that nothing happened.

@@ -48,6 +48,7 @@ pub mod rates;
 pub mod reads;
 pub mod request;
 mod retry;
+mod rounds;
 pub mod scrub;
 pub mod serve;
 pub mod service;

@@ -43,4 +43,9 @@ impl Authority {
         };
         Ok(Proposed { entry, hash: applied.hash, undo: applied.undo })
     }
+
+    /// As [`Authority::propose`], of the operations that a command of the caller comes to.
+    pub(crate) fn propose_command(&self, live: &mut Live, operations: &Operations, caller: &Caller) -> Result<Proposed, ErrorBody> {
+        self.propose(live, operations, &caller.command_id, &operations.digest().to_string(), caller)
+    }
 }

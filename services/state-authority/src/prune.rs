@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use protocol::SessionId;
 use store::{Pruned, Retention, StoreError};
-use tokio::time::MissedTickBehavior;
 
 use crate::{config::millis, context::Authority};
 
@@ -16,22 +15,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl Authority {
     /// Walks all sessions now and then. Every instance does, at different times: pruning what is pruned costs a look.
     pub(crate) async fn prune(self: Arc<Self>) {
-        let mut tick = tokio::time::interval(millis(self.config.prune.interval_ms.max(1)));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.tick().await;
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                () = self.lifecycle.soft().cancelled() => return,
-            }
-            let walked = tokio::select! {
-                walked = async { self.prune_all().await?; self.purge_deleted().await } => walked,
-                () = self.lifecycle.soft().cancelled() => return,
-            };
-            if let Err(error) = walked {
-                tracing::warn!(%error, "pruning the journal stopped, and goes on the next time");
-            }
-        }
+        let interval = millis(self.config.prune.interval_ms.max(1));
+        let round = |authority: Arc<Self>| async move {
+            authority.prune_all().await?;
+            authority.purge_deleted().await
+        };
+        self.every(interval, "pruning the journal", round).await;
     }
 
     async fn prune_all(self: &Arc<Self>) -> Result<(), StoreError> {

@@ -20,22 +20,8 @@ impl Authority {
         if self.config.scrub.interval_ms == 0 {
             return self.lifecycle.soft().cancelled().await;
         }
-        let mut tick = tokio::time::interval(millis(self.config.scrub.interval_ms));
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        tick.tick().await;
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                () = self.lifecycle.soft().cancelled() => return,
-            }
-            let walked = tokio::select! {
-                walked = self.scrub_all() => walked,
-                () = self.lifecycle.soft().cancelled() => return,
-            };
-            if let Err(error) = walked {
-                tracing::warn!(%error, "verifying the sessions stopped, and begins again the next time");
-            }
-        }
+        let interval = millis(self.config.scrub.interval_ms);
+        self.every(interval, "verifying the sessions", |authority| async move { authority.scrub_all().await }).await;
     }
 
     /// Those in the cache first: what plays is found out soonest.

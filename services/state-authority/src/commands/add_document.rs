@@ -10,14 +10,8 @@ use protocol::{
 };
 use store::Kind;
 
-use crate::{
-    append::Failure,
-    context::Authority,
-    decide::{self, Claim},
-    load::Fault,
-    request::Caller,
-    session::Live,
-};
+use super::may_update;
+use crate::{append::Failure, context::Authority, load::Fault, request::Caller};
 
 impl Authority {
     /// What is in the state already stays as it is there: asking again after a lost answer adds nothing twice.
@@ -47,8 +41,7 @@ impl Authority {
                     if is_there(live.state.root(), add) {
                         return Ok((live.head.clone(), None));
                     }
-                    let digest = operations.digest().to_string();
-                    let proposed = self.propose(live, &operations, &caller.command_id, &digest, caller).map_err(Failure::Refused)?;
+                    let proposed = self.propose_command(live, &operations, caller).map_err(Failure::Refused)?;
                     if let Some(entry) = self.append_proposed(&session, live, proposed, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
                     }
@@ -57,12 +50,6 @@ impl Authority {
             .await?;
         self.done_now(id, &head, entry.as_deref(), deadline).await
     }
-}
-
-fn may_update(caller: &Caller, live: &Live) -> Result<(), ErrorBody> {
-    decide::exists(&live.id, &live.head)?;
-    let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
-    decide::admit(&live.head, &claim)
 }
 
 pub(super) fn kind(kind: DocumentKind) -> Kind {

@@ -5,13 +5,8 @@ use std::sync::Arc;
 use game_state::{Operation, Operations, Version};
 use protocol::{ErrorBody, SessionId, command::CommandDone};
 
-use crate::{
-    append::Failure,
-    context::Authority,
-    decide::{self, Claim},
-    request::Caller,
-    session::Live,
-};
+use super::may_update;
+use crate::{append::Failure, context::Authority, request::Caller, session::Live};
 
 impl Authority {
     pub(super) async fn undo(self: &Arc<Self>, caller: &Caller, id: &SessionId, to: Version) -> Result<CommandDone, ErrorBody> {
@@ -25,8 +20,7 @@ impl Authority {
                     if operations.is_empty() || hash == Some(live.head.hash) {
                         return Ok((live.head.clone(), None));
                     }
-                    let digest = operations.digest().to_string();
-                    let proposed = self.propose(live, &operations, &caller.command_id, &digest, caller).map_err(Failure::Refused)?;
+                    let proposed = self.propose_command(live, &operations, caller).map_err(Failure::Refused)?;
                     if hash.is_some_and(|hash| hash != proposed.hash) {
                         live.state.put_back(proposed.undo);
                         tracing::error!(session = %id, version = %to, "undoing does not lead to the hash that was there");
@@ -44,9 +38,7 @@ impl Authority {
 
     /// What takes the state back to `to`, as far as one update may hold it, and the hash that it leads to.
     async fn opposites(&self, caller: &Caller, live: &Live, to: Version) -> Result<(Operations, Option<game_state::StateHash>), ErrorBody> {
-        decide::exists(&live.id, &live.head)?;
-        let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
-        decide::admit(&live.head, &claim)?;
+        may_update(caller, live)?;
         self.check_reach(&live.id, &live.head, to, caller.deadline).await?;
         let (most, mut operations) = (self.config.limits.operations, Vec::<Operation>::new());
         let hash = self.walk_back(&live.id, live.head.version, to, caller.deadline, |inverse| {
