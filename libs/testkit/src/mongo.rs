@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    ports::free_port,
+    ports::on_a_port,
     process::{Output, Process, Spec},
     scratch::{Scratch, random_name},
     tools::{self, Tool},
-    wait::eventually,
 };
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -55,28 +54,11 @@ impl Mongo {
 
     pub async fn start_with(options: MongoOptions) -> anyhow::Result<Self> {
         let program = tokio::task::spawn_blocking(|| tools::ensure(Tool::Mongod)).await??;
-        let mut attempts = 0;
-        loop {
-            match Self::try_start(program.clone(), options.clone()).await {
-                // Somebody else took the port between our look and the server's.
-                Err(_) if options.port.is_none() && attempts < 3 => attempts += 1,
-                other => return other,
-            }
-        }
+        on_a_port(options.port, |port| Self::start_on(port, program.clone(), options.clone())).await
     }
 
-    async fn try_start(program: PathBuf, options: MongoOptions) -> anyhow::Result<Self> {
-        let port = match options.port {
-            Some(port) => port,
-            None => free_port()?,
-        };
-        let (data, scratch) = match options.data {
-            Some(data) => (data, None),
-            None => {
-                let scratch = Scratch::new("mongo")?;
-                (scratch.path().to_owned(), Some(scratch))
-            }
-        };
+    async fn start_on(port: u16, program: PathBuf, options: MongoOptions) -> anyhow::Result<Self> {
+        let (data, scratch) = Scratch::unless(options.data, "mongo")?;
         let files = data.join("db");
         std::fs::create_dir_all(&files)?;
         let replica_set = replica_set_of(&data)?;
@@ -160,18 +142,8 @@ impl Mongo {
     }
 
     async fn wait_ready(&self) -> anyhow::Result<()> {
-        eventually("mongod to take writes", START_DEADLINE, async || {
-            if let Some(status) = self.process.exited() {
-                return Some(Err(anyhow::anyhow!("mongod ended with {status}")));
-            }
-            match self.is_primary().await {
-                Ok(true) => Some(Ok(())),
-                Ok(false) | Err(_) => None,
-            }
-        })
-        .await
-        .and_then(|ready| ready)
-        .with_context(|| self.process.log_tail())
+        let primary = async || self.is_primary().await.is_ok_and(|primary| primary).then_some(());
+        self.process.ready("mongod to take writes", START_DEADLINE, primary).await
     }
 
     /// Whether our server is up and primary. Makes the set on the way if it is a new one.

@@ -5,7 +5,7 @@ pub mod wire;
 
 use std::{path::PathBuf, process::ExitStatus, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::TcpStream,
@@ -13,11 +13,10 @@ use tokio::{
 };
 
 use crate::{
-    ports::free_port,
+    ports::on_a_port,
     process::{Output, Process, Spec},
     scratch::{Scratch, random_name},
     tools::{self, Tool},
-    wait::eventually,
 };
 
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -58,29 +57,12 @@ impl NatsServer {
 
     pub async fn start_with(options: NatsOptions) -> anyhow::Result<Self> {
         let program = tokio::task::spawn_blocking(|| tools::ensure(Tool::NatsServer)).await??;
-        let mut attempts = 0;
-        loop {
-            match Self::try_start(program.clone(), options.clone()).await {
-                // Somebody else took the port between our look and the server's.
-                Err(_) if options.port.is_none() && attempts < 3 => attempts += 1,
-                other => return other,
-            }
-        }
+        on_a_port(options.port, |port| Self::start_on(port, program.clone(), options.clone())).await
     }
 
-    async fn try_start(program: PathBuf, options: NatsOptions) -> anyhow::Result<Self> {
-        let port = match options.port {
-            Some(port) => port,
-            None => free_port()?,
-        };
+    async fn start_on(port: u16, program: PathBuf, options: NatsOptions) -> anyhow::Result<Self> {
         let name = format!("stateward-{}", random_name());
-        let (data, scratch) = match options.data {
-            Some(data) => (data, None),
-            None => {
-                let scratch = Scratch::new("nats")?;
-                (scratch.path().to_owned(), Some(scratch))
-            }
-        };
+        let (data, scratch) = Scratch::unless(options.data, "nats")?;
         std::fs::create_dir_all(&data)?;
         let configuration = data.join("nats.conf");
         std::fs::write(
@@ -163,15 +145,7 @@ impl NatsServer {
 
     /// Ready means: the server that answers on the port calls itself by the name that we gave ours.
     async fn wait_ready(&self) -> anyhow::Result<()> {
-        let seen = eventually("nats-server", START_DEADLINE, async || {
-            if let Some(status) = self.process.exited() {
-                return Some(Err(anyhow::anyhow!("nats-server ended with {status}")));
-            }
-            Some(Ok(self.greeting().await.ok()?))
-        })
-        .await
-        .and_then(|seen| seen)
-        .with_context(|| self.process.log_tail())?;
+        let seen = self.process.ready("nats-server", START_DEADLINE, async || self.greeting().await.ok()).await?;
         if !seen.contains(&format!("\"server_name\":\"{}\"", self.name)) {
             bail!("another nats-server answers on port {}", self.port);
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    future::Future,
     io,
     net::TcpListener,
     sync::{LazyLock, Mutex, PoisonError},
@@ -27,4 +28,22 @@ pub fn free_port() -> io::Result<u16> {
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, "found no free port on 127.0.0.1"))
+}
+
+/// Starts a server on the port that is wanted; where none is, on a free one, and on another if somebody else takes it between our look
+/// and the server's.
+pub(crate) async fn on_a_port<T, F>(wanted: Option<u16>, start: impl Fn(u16) -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    const AGAIN: usize = 3;
+    if let Some(port) = wanted {
+        return start(port).await;
+    }
+    for _ in 0..AGAIN {
+        if let Ok(started) = start(free_port()?).await {
+            return Ok(started);
+        }
+    }
+    start(free_port()?).await
 }

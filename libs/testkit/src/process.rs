@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal};
 
-use crate::reaper;
+use crate::{reaper, wait::eventually};
 
 /// How a child is started, each time anew.
 #[derive(Debug, Clone, Default)]
@@ -122,6 +122,18 @@ impl Process {
             let _ = child.wait();
             reaper::forget_group(child.id());
         }
+    }
+
+    /// Waits until `check` finds what it looks for. The end of the process ends the wait; where it fails, its last output is shown.
+    pub async fn ready<T, F>(&self, what: &str, deadline: Duration, check: impl Fn() -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = Option<T>>,
+    {
+        let found = eventually(what, deadline, async || match self.exited() {
+            Some(status) => Some(Err(anyhow::anyhow!("{} ended with {status}", self.name()))),
+            None => check().await.map(Ok),
+        });
+        found.await.and_then(|found| found).with_context(|| self.log_tail())
     }
 
     /// Asks it to end (SIGTERM). One that does not within the deadline is killed, which is an error.

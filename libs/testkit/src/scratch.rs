@@ -25,6 +25,15 @@ impl Scratch {
         Ok(Self { path })
     }
 
+    /// The directory that somebody names, or a fresh one, which is removed with what is given beside it.
+    pub(crate) fn unless(named: Option<PathBuf>, name: &str) -> io::Result<(PathBuf, Option<Self>)> {
+        if let Some(path) = named {
+            return Ok((path, None));
+        }
+        let scratch = Self::new(name)?;
+        Ok((scratch.path.clone(), Some(scratch)))
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

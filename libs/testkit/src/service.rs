@@ -16,7 +16,6 @@ use crate::{
     ports::free_port,
     process::{self, Output, Process, Spec},
     scratch::Scratch,
-    wait::eventually,
 };
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -91,16 +90,8 @@ impl Service {
     }
 
     pub async fn wait_ready(&self) -> anyhow::Result<()> {
-        let name = self.process.name();
-        eventually(&format!("{name} to be ready"), START_DEADLINE, async || {
-            if let Some(status) = self.process.exited() {
-                return Some(Err(anyhow::anyhow!("{name} ended with {status}")));
-            }
-            self.is_ready().await.then_some(Ok(()))
-        })
-        .await
-        .and_then(|ready| ready)
-        .with_context(|| self.process.log_tail())
+        let what = format!("{} to be ready", self.process.name());
+        self.process.ready(&what, START_DEADLINE, async || self.is_ready().await.then_some(())).await
     }
 
     pub async fn is_ready(&self) -> bool {
