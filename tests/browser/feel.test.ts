@@ -155,7 +155,8 @@ it("moves nothing on a player's screen that did not move at the table", async ()
   await token(gm, "token-brannoc").focus();
   for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"]) await gm.keyboard.press(key);
   await onSquare(player, "token-brannoc", { x: from.x + 1, y: from.y + 1 });
-  for (const act of ["damage", "heal", "damage", "heal"]) {
+  // Enough of them for a figure to grow by a digit.
+  for (const act of Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? "damage" : "heal"))) {
     const before = await versionOf(gm);
     await gm.fill("[name=amount]", "12");
     await gm.click(`[data-act="${act}"]`);
