@@ -58,7 +58,11 @@ pub(crate) struct Load(Role);
 
 impl Load {
     pub(crate) async fn open(plan: &Plan) -> anyhow::Result<Self> {
-        let mut role = Role::start("load", Core::Load)?;
+        Self::open_on(Core::Load, plan).await
+    }
+
+    pub(crate) async fn open_on(core: Core, plan: &Plan) -> anyhow::Result<Self> {
+        let mut role = Role::start("load", core)?;
         role.tell(plan).await?;
         let line = role.line().await?;
         ensure!(line == "open", "the load generator says {line:?}");

@@ -75,7 +75,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         ];
         let mut servers = Vec::new();
         for (name, plan, pids) in plans {
-            let load = Load::open(&plan).await?;
+            let load = Load::open_on(Core::Behind, &plan).await?;
             servers.push(Server { name, load, pids, per_second: Vec::new(), cpu_us: Vec::new() });
         }
         for server in &mut servers {

@@ -2,13 +2,23 @@
 
 use std::{
     io::ErrorKind,
+    mem::MaybeUninit,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    task::{Poll, ready},
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::json;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
+};
 
 use crate::{
     dialect::{Dialect, Meaning, Seat},
@@ -21,9 +31,9 @@ const SCRATCH: usize = 16 * 1024;
 /// Cheap to clone: one reads, one writes.
 #[derive(Clone)]
 pub(super) struct Connection {
-    stream: Arc<TcpStream>,
-    /// What was read of a frame whose end has not come yet, whoever reads on.
-    frames: Arc<Mutex<Frames>>,
+    writer: Arc<OwnedWriteHalf>,
+    /// With what was read of a frame whose end has not come yet, whoever reads on.
+    reader: Arc<Mutex<(OwnedReadHalf, Frames)>>,
 }
 
 /// Opens a connection; gives the version that the session is at, where its server says so.
@@ -63,7 +73,8 @@ async fn seat_of_colyseus(port: u16, session: &str) -> anyhow::Result<String> {
 
 impl Connection {
     fn new(stream: TcpStream) -> Self {
-        Self { stream: Arc::new(stream), frames: Arc::default() }
+        let (reader, writer) = stream.into_split();
+        Self { writer: Arc::new(writer), reader: Arc::new(Mutex::new((reader, Frames::default()))) }
     }
 
     /// Sends a text and waits for its answer.
@@ -78,9 +89,9 @@ impl Connection {
 
     pub(super) async fn send(&self, mut bytes: &[u8]) -> anyhow::Result<()> {
         while !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
+            match self.writer.try_write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writer.writable().await?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -118,14 +129,19 @@ impl Connection {
             }
             Ok(())
         };
-        self.stream.readable().await?;
-        let mut scratch = [0; SCRATCH];
-        match self.stream.try_read(&mut scratch) {
-            Ok(0) => bail!("the server closed a connection"),
-            Ok(length) => self.frames.lock().unwrap_or_else(PoisonError::into_inner).feed(&scratch[..length], &mut look)?,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
+        // A read that does not fill the buffer has emptied the socket, and tokio knows: there is no second one that finds nothing.
+        std::future::poll_fn(|context| {
+            let mut locked = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let (reader, frames) = &mut *locked;
+            let mut scratch = [MaybeUninit::uninit(); SCRATCH];
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            ready!(Pin::new(reader).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Err(anyhow!("the server closed a connection")));
+            }
+            Poll::Ready(frames.feed(buffer.filled(), &mut look))
+        })
+        .await?;
         if answers.is_empty() { Ok(()) } else { self.send(&answers).await }
     }
 }
