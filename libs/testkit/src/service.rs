@@ -147,8 +147,8 @@ pub fn program_of(service: &str) -> anyhow::Result<PathBuf> {
     program(service, None)
 }
 
-/// The service's program. Unless somebody says where it is, it is built first, so that no test runs yesterday's.
-/// The program of a service, by its folder's name: in this directory, else where STATEWARD_BIN_DIR says, else built now.
+/// The program of a service, by its folder's name: in this directory, else where STATEWARD_BIN_DIR says, else built now, so that no test
+/// runs yesterday's.
 pub fn program(service: &str, programs: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let file = format!("stateward-{service}");
     let directory = match programs.or_else(built_programs) {
