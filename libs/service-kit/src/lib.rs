@@ -9,6 +9,7 @@
 //! 5. Shutdown: readiness fails, the soft token is cancelled, tasks finish; past the deadline the hard token is cancelled.
 
 pub mod admin;
+mod allocator;
 pub mod clock;
 pub mod config;
 pub mod health;
