@@ -72,8 +72,8 @@ impl Lifecycle {
         F: Future<Output: TaskOutcome> + Send + 'static,
     {
         let (lifecycle, name) = (self.clone(), name.into());
-        self.track(async move {
-            let failure = match AssertUnwindSafe(task).catch_unwind().await {
+        self.track(AssertUnwindSafe(task).catch_unwind().map(move |ended| {
+            let failure = match ended {
                 Ok(outcome) => outcome.failure(),
                 Err(_) => Some("it panicked".to_owned()),
             };
@@ -82,7 +82,7 @@ impl Lifecycle {
                 None if !lifecycle.is_stopping() => lifecycle.crash(format!("task {name} ended before shutdown")),
                 None => {}
             }
-        });
+        }));
     }
 
     /// Spawns a task that ends on its own, such as one connection or one request. Shutdown waits for it.
@@ -91,13 +91,12 @@ impl Lifecycle {
     where
         F: Future<Output: TaskOutcome> + Send + 'static,
     {
-        self.track(async move {
-            match AssertUnwindSafe(task).catch_unwind().await.map(TaskOutcome::failure) {
-                Ok(None) => {}
-                Ok(Some(failure)) => tracing::warn!(task = name, failure, "task failed"),
-                Err(_) => tracing::error!(task = name, "task panicked"),
-            }
-        });
+        // Not in an async block around it, which would have room for the task twice.
+        self.track(AssertUnwindSafe(task).catch_unwind().map(move |ended| match ended.map(TaskOutcome::failure) {
+            Ok(None) => {}
+            Ok(Some(failure)) => tracing::warn!(task = name, failure, "task failed"),
+            Err(_) => tracing::error!(task = name, "task panicked"),
+        }));
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that spawns: every task is tracked and its end is noticed")]

@@ -114,7 +114,7 @@ impl Authority {
         let entry = Arc::new(entry);
         let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
         let outcome = if self.config.writes_through() {
-            self.commit_through(session, live, &entry, encoded, deadline).await?
+            Box::pin(self.commit_through(session, live, &entry, encoded, deadline)).await?
         } else {
             self.committer.commit(Arc::clone(&entry), encoded, deadline, &commit.span).await.map_err(Failure::Refused)?
         };

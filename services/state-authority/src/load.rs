@@ -80,10 +80,11 @@ impl Authority {
 
     /// What is cached, caught up if nothing confirmed it for long; else loaded.
     async fn live(self: &Arc<Self>, session: &Arc<Session>, turn: &mut Turn<'_>, deadline: Instant) -> Result<Live, Fault> {
-        let Some(mut live) = turn.take() else { return self.load(session, deadline).await };
+        // What is rare stands apart: a request has room for the usual way alone.
+        let Some(mut live) = turn.take() else { return Box::pin(self.load(session, deadline)).await };
         self.metrics.cache_hits.inc();
         if !live.is_confirmed(millis(self.config.cache.unconfirmed_ms)) {
-            self.catch_up(session, &mut live, deadline).await?;
+            Box::pin(self.catch_up(session, &mut live, deadline)).await?;
         }
         Ok(live)
     }

@@ -149,10 +149,18 @@ impl Authority {
         {
             span.note(name::SESSION, || session.to_string());
         }
+        match noun {
+            Noun::Update => self.answer_update(&span, request).await,
+            // Much larger, and rarer: an update does not carry the room for it.
+            _ => Box::pin(self.answer_other(noun, request)).await,
+        }
+    }
+
+    async fn answer_other(self: &Arc<Self>, noun: Noun, request: Request) {
         // One for all that the request goes through.
         let deadline = self.request_deadline();
         match noun {
-            Noun::Update => self.answer_update(&span, request).await,
+            Noun::Update => unreachable!("updates are answered apart"),
             Noun::State => {
                 let answer = self.asked(&request, deadline, async |session, caller, body: StateRequest| {
                     self.state(caller, session, body, deadline).await

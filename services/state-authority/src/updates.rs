@@ -67,7 +67,7 @@ impl Authority {
         let mut fresh = false;
         loop {
             if claim.base != live.head.version {
-                if let Some(first) = self.find_place(session, live, claim).await? {
+                if let Some(first) = Box::pin(self.find_place(session, live, claim)).await? {
                     return Ok(first);
                 }
                 fresh = true;
@@ -81,7 +81,7 @@ impl Authority {
                 // What a session may ask for in a second does not depend on its head.
                 Err(refusal) if fresh || refusal.code == ErrorCode::TransactionFailed => return Err(Failure::Refused(refusal)),
                 Err(_) => {
-                    self.catch_up(session, live, deadline).await?;
+                    Box::pin(self.catch_up(session, live, deadline)).await?;
                     fresh = true;
                     continue;
                 }
@@ -97,7 +97,7 @@ impl Authority {
                 }
                 Ok(Appended::Lost) => {
                     live.state.put_back(undo);
-                    self.catch_up(session, live, deadline).await?;
+                    Box::pin(self.catch_up(session, live, deadline)).await?;
                     fresh = true;
                 }
                 Err(failure) => {
