@@ -292,8 +292,10 @@ describe("without the network", () => {
     const players = await Promise.all(up.players.slice(0, 3).map((player) => openLive(player)));
     await token(gm, "token-tamsin").waitFor({ state: "attached" });
     const from = await squareOf(gm, "token-tamsin");
+    // Waited for from before: whoever is looked at later may be back already.
+    const lost = [gm, ...players].map((page) => page.locator('#connection:not([data-state="live"])').waitFor());
     process.kill(listenerOf(up.gateway), "SIGKILL");
-    for (const page of [gm, ...players]) await page.locator('#connection:not([data-state="live"])').waitFor();
+    await Promise.all(lost);
     // What is done meanwhile waits, and is sent once there is a gateway again.
     await drag(gm, "token-tamsin", 0, -1);
     await screenshot(gm, "gateway-killed");

@@ -146,7 +146,7 @@ impl Room {
         let moved = before.as_ref() != self.track.head();
         match head {
             // Not even the journal leads on from where we stand: our past is not the session's.
-            Some(head) if !moved && self.track.is_missing_some() => {
+            Some(head) if !moved && self.track.is_missing_some() && self.track.is_refuted_by(&head) => {
                 self.gateway.metrics.filled(FillSource::refresh);
                 tracing::warn!(session = %self.ends.session, version = %head.position.version, "a gap cannot be filled, the room starts afresh");
                 self.restart(head, self.gateway.clock.now_ms());

@@ -121,6 +121,17 @@ impl Track {
         }
     }
 
+    /// Whether a journal that ends at `head`, and gave nothing that follows ours, shows that our past is not the session's. One that ends
+    /// before our head was read too early to say anything: what it has came here meanwhile.
+    pub fn is_refuted_by(&self, head: &Head) -> bool {
+        self.head.as_ref().is_some_and(|ours| {
+            let (here, there) = (&ours.position, &head.position);
+            here.epoch != there.epoch
+                || here.version < there.version
+                || (here.version == there.version && !super::step::hashes_agree(ours.hash, head.hash))
+        })
+    }
+
     /// Starts afresh at `head`, forgetting what lies before. Returns what was held and follows it.
     pub fn restart(&mut self, head: Head, at: u64) -> Vec<SharedStep> {
         self.ring.clear();

@@ -160,3 +160,20 @@ proptest! {
         prop_assert!(!track.is_missing_some());
     }
 }
+
+/// What was missing arrived while the journal was read, and more was heard of: the answer is of the past.
+#[test]
+fn a_journal_that_was_read_too_early_refutes_nothing() {
+    let mut track = at(3);
+    assert!(track.hear_of(&head("e", 5)));
+    assert_eq!(forwarded(track.take(step("e", 4))), [4]);
+    assert_eq!(forwarded(track.take(step("e", 5))), [5]);
+    assert!(track.hear_of(&head("e", 6)) && track.is_missing_some());
+    assert!(!track.is_refuted_by(&head("e", 4)));
+    assert!(!track.is_refuted_by(&head("e", 5)));
+    assert!(track.is_refuted_by(&head("e", 6)), "it has what follows ours, and that does not fit");
+    assert!(track.is_refuted_by(&head("other", 4)), "another history");
+    let mut fork = head("e", 5);
+    fork.hash = Some(hash(5, 1));
+    assert!(track.is_refuted_by(&fork), "another past");
+}
