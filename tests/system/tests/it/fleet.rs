@@ -16,8 +16,8 @@ use testkit::{GameMaster, Platform, PlatformOptions, Player, Transport, client::
 use self::balancer::Balancer;
 use crate::table::{GM, SETTLE, empty_campaign};
 
-/// One user may have sixteen.
-const CONNECTIONS_A_USER: usize = 10;
+/// One user may have sixteen on a gateway, and sits at both tables.
+const CONNECTIONS_A_USER: usize = 8;
 const ONE_UPDATE: Duration = Duration::from_secs(60);
 
 fn clients(usual: usize, long: usize) -> usize {
