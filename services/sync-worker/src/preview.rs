@@ -95,7 +95,7 @@ pub(crate) async fn serve(mut requests: Requests, bus: Bus, store: Store, policy
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = replied {
-            tracing::debug!(error, "what a write-back would do was not told");
+            tracing::debug!(subject = %request.message.subject, error, "what a write-back would do was not told");
         }
     }
 }

@@ -98,6 +98,27 @@ impl Step {
         })
     }
 
+    /// An update that says nothing but its place.
+    #[cfg(test)]
+    pub fn blank(epoch: &str, number: u64) -> Self {
+        Self {
+            epoch: Epoch::from(epoch),
+            version: Version::new(number).expect("a version"),
+            hash_before: None,
+            hash_after: None,
+            update: format!("u{number}").parse().expect("an id"),
+            digest: String::new(),
+            kind: EntryKind::Update,
+            status: None,
+            by: None,
+            game_master: None,
+            at: number,
+            trace: None,
+            received_us: None,
+            payload: Bytes::from_static(b"{}"),
+        }
+    }
+
     /// The head of the session once this step is taken.
     pub fn head(&self) -> Head {
         Head { position: protocol::Position { epoch: self.epoch.clone(), version: self.version }, hash: self.hash_after }

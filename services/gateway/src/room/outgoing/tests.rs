@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use protocol::{Epoch, update::EntryKind};
 
 use super::*;
 use crate::room::step::Step;
@@ -11,23 +10,7 @@ fn version(number: u64) -> Version {
 }
 
 fn departed(number: u64) -> Departed {
-    let step = Step {
-        epoch: Epoch::from("e"),
-        version: version(number),
-        hash_before: None,
-        hash_after: None,
-        update: format!("u{number}").parse().unwrap(),
-        digest: String::new(),
-        kind: EntryKind::Update,
-        status: None,
-        by: None,
-        game_master: None,
-        at: number,
-        trace: None,
-        received_us: None,
-        payload: bytes::Bytes::from_static(b"{}"),
-    };
-    Departed::new(Arc::new(step), None)
+    Departed::new(Arc::new(Step::blank("e", number)), None)
 }
 
 fn versions<'a>(steps: impl IntoIterator<Item = &'a Departed>) -> Vec<u64> {

@@ -1,6 +1,6 @@
 use game_state::StateHash;
 use proptest::prelude::*;
-use protocol::{Epoch, Position, update::EntryKind};
+use protocol::{Epoch, Position};
 
 use super::*;
 
@@ -19,22 +19,7 @@ fn head(epoch: &str, number: u64) -> Head {
 }
 
 fn step(epoch: &str, number: u64) -> Step {
-    Step {
-        epoch: Epoch::from(epoch),
-        version: version(number),
-        hash_before: Some(hash(number - 1, 0)),
-        hash_after: Some(hash(number, 0)),
-        update: format!("u{number}").parse().unwrap(),
-        digest: String::new(),
-        kind: EntryKind::Update,
-        status: None,
-        by: None,
-        game_master: None,
-        at: number,
-        trace: None,
-        received_us: None,
-        payload: bytes::Bytes::from_static(b"{}"),
-    }
+    Step { hash_before: Some(hash(number - 1, 0)), hash_after: Some(hash(number, 0)), ..Step::blank(epoch, number) }
 }
 
 fn at(number: u64) -> Track {
