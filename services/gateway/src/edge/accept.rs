@@ -146,10 +146,10 @@ async fn route<H: Handler>(
     let caller = Caller { address: source.address, origin, cookie };
     if !is_socket_io {
         let (subprotocol, token) = subprotocols(request.headers());
-        if let Err(full) = server.admission.check(source) {
-            return Ok(full.response());
-        }
-        return Ok(switch(pending, &request, subprotocol, Upgrade::Plain { token, source, caller }));
+        return Ok(match server.admission.enter(source) {
+            Ok(slot) => switch(pending, &request, subprotocol, Upgrade::Plain { token, slot, caller }),
+            Err(full) => full.response(),
+        });
     }
 
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -159,8 +159,10 @@ async fn route<H: Handler>(
     Ok(match (parameter("EIO"), parameter("transport")) {
         (Some("4"), Some("polling")) => polling::serve(server, request, source, caller, sid).await,
         (Some("4"), Some("websocket")) => match sid.map(|sid| server.engines.get(sid)) {
-            None if let Err(full) = server.admission.check(source) => full.response(),
-            None => switch(pending, &request, None, Upgrade::SocketIo { source, caller }),
+            None => match server.admission.enter(source) {
+                Ok(slot) => switch(pending, &request, None, Upgrade::SocketIo { slot, caller }),
+                Err(full) => full.response(),
+            },
             Some(Some(engine)) => switch(pending, &request, None, Upgrade::Engine(engine)),
             Some(None) => polling::bad_request(1, "Session ID unknown"),
         },

@@ -25,7 +25,8 @@ pub(super) struct Admission {
 #[derive(Default)]
 struct Inside {
     next: u64,
-    channels: HashMap<u64, Weak<Channel>>,
+    /// Every place that is taken, with its connection once the handshake is over.
+    places: HashMap<u64, Weak<Channel>>,
     addresses: HashMap<IpAddr, usize>,
 }
 
@@ -95,13 +96,9 @@ impl Admission {
         Source { address, limited: !address.is_loopback() && !is_proxy(&address) }
     }
 
-    /// Whether there is a place, asked before a handshake is answered.
-    pub(super) fn check(&self, source: Source) -> Result<(), Full> {
-        self.lock().check(self, source)
-    }
-
-    /// Takes a place, which is given back when the slot is dropped.
-    pub(super) fn enter(self: &Arc<Self>, source: Source, channel: &Arc<Channel>) -> Result<Slot, Full> {
+    /// Takes a place before the handshake is answered, so that of many at once none is let in that must be sent away again. It is
+    /// given back when the slot is dropped.
+    pub(super) fn enter(self: &Arc<Self>, source: Source) -> Result<Slot, Full> {
         let mut inside = self.lock();
         inside.check(self, source)?;
         let address = source.limited.then_some(source.address);
@@ -110,19 +107,19 @@ impl Admission {
         }
         inside.next += 1;
         let id = inside.next;
-        inside.channels.insert(id, Arc::downgrade(channel));
+        inside.places.insert(id, Weak::new());
         Ok(Slot { id, address, admission: self.clone() })
     }
 
     /// All open connections.
     pub(super) fn channels(&self) -> Vec<Arc<Channel>> {
-        self.lock().channels.values().filter_map(Weak::upgrade).collect()
+        self.lock().places.values().filter_map(Weak::upgrade).collect()
     }
 }
 
 impl Inside {
     fn check(&self, limits: &Admission, source: Source) -> Result<(), Full> {
-        if limits.connections > 0 && self.channels.len() >= limits.connections {
+        if limits.connections > 0 && self.places.len() >= limits.connections {
             return Err(Full::Gateway(limits.connections));
         }
         let from_there = self.addresses.get(&source.address).copied().unwrap_or(0);
@@ -140,10 +137,17 @@ pub(super) struct Slot {
     admission: Arc<Admission>,
 }
 
+impl Slot {
+    /// Tells where the connection is, for when all must go.
+    pub(super) fn occupy(&self, channel: &Arc<Channel>) {
+        self.admission.lock().places.insert(self.id, Arc::downgrade(channel));
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut inside = self.admission.lock();
-        inside.channels.remove(&self.id);
+        inside.places.remove(&self.id);
         if let Some(address) = self.address
             && let Some(count) = inside.addresses.get_mut(&address)
         {
@@ -186,22 +190,32 @@ mod tests {
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {
         let admission = admission(0, 2);
-        let channel = Channel::polling(1024);
         let client = source(&admission, "192.0.2.9", None);
-        let first = admission.enter(client, &channel).ok().unwrap();
-        let _second = admission.enter(client, &channel).ok().unwrap();
-        assert_eq!(admission.enter(client, &channel).err(), Some(Full::Address(2)));
-        assert!(admission.enter(source(&admission, "192.0.2.10", None), &channel).is_ok());
+        let first = admission.enter(client).ok().unwrap();
+        let _second = admission.enter(client).ok().unwrap();
+        assert_eq!(admission.enter(client).err(), Some(Full::Address(2)));
+        assert!(admission.enter(source(&admission, "192.0.2.10", None)).is_ok());
         drop(first);
-        assert!(admission.enter(client, &channel).is_ok());
+        assert!(admission.enter(client).is_ok());
+    }
+
+    #[test]
+    fn a_connection_is_known_from_its_handshake_until_it_leaves() {
+        let admission = admission(0, 0);
+        let slot = admission.enter(source(&admission, "192.0.2.9", None)).ok().unwrap();
+        assert!(admission.channels().is_empty());
+        let channel = Channel::polling(1024);
+        slot.occupy(&channel);
+        assert!(Arc::ptr_eq(&admission.channels()[0], &channel));
+        drop(slot);
+        assert!(admission.channels().is_empty());
     }
 
     #[test]
     fn loopback_and_trusted_proxies_are_not_limited_by_address_but_by_the_gateway() {
         let admission = admission(3, 1);
-        let channel = Channel::polling(1024);
         let sources = ["127.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.0.1"].map(|peer| source(&admission, peer, None));
-        let entered = sources.map(|source| admission.enter(source, &channel));
+        let entered = sources.map(|source| admission.enter(source));
         assert_eq!(entered.each_ref().map(|slot| slot.as_ref().err().copied()), [None, None, None, Some(Full::Gateway(3))]);
     }
 }

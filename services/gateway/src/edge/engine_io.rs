@@ -59,8 +59,10 @@ impl<H: Handler> Engines<H> {
 }
 
 /// Opens a polling session; its first packet waits for the request that opened it.
-pub(super) fn open<H: Handler>(server: &Arc<Server<H>>, channel: Arc<Channel>, caller: Caller, slot: Slot) -> Arc<Engine<H>> {
+pub(super) fn open<H: Handler>(server: &Arc<Server<H>>, caller: Caller, slot: Slot) -> Arc<Engine<H>> {
     let sid = service_kit::random_id();
+    let channel = Channel::polling(server.config.queue_bytes);
+    slot.occupy(&channel);
     // A new channel is open and empty.
     let _ = channel.answer(&open_packet(&server.config, &sid, "\"websocket\""));
     let engine = Arc::new(Engine {

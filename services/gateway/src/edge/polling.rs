@@ -15,7 +15,6 @@ use http_body_util::{BodyExt as _, Limited};
 use super::{
     CloseCode, Handler,
     admission::Source,
-    channel::Channel,
     engine_io::{self, Engine},
     frame::RECORD_SEPARATOR,
     linger::Watched,
@@ -55,9 +54,8 @@ pub(super) async fn serve<H: Handler>(
 }
 
 async fn open<H: Handler>(server: &Arc<Server<H>>, source: Source, caller: Caller) -> Response<Body> {
-    let channel = Channel::polling(server.config.queue_bytes);
-    match server.admission.enter(source, &channel) {
-        Ok(slot) => receive(&engine_io::open(server, channel, caller, slot)).await,
+    match server.admission.enter(source) {
+        Ok(slot) => receive(&engine_io::open(server, caller, slot)).await,
         Err(full) => full.response(),
     }
 }

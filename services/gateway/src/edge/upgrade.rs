@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{
     CloseCode, Frame, Handler,
-    admission::Source,
+    admission::Slot,
     channel::{Channel, Kind},
     engine_io::{Engine, open_packet},
     server::Server,
@@ -18,9 +18,9 @@ use super::{
 /// What the client asked for in its handshake.
 pub(super) enum Upgrade<H: Handler> {
     /// `/ws`, perhaps with the token as a subprotocol.
-    Plain { token: Option<String>, source: Source, caller: Caller },
+    Plain { token: Option<String>, slot: Slot, caller: Caller },
     /// `/socket.io/` by WebSocket from the start.
-    SocketIo { source: Source, caller: Caller },
+    SocketIo { slot: Slot, caller: Caller },
     /// `/socket.io/` for a session that began with polling.
     Engine(Arc<Engine<H>>),
 }
@@ -30,11 +30,11 @@ impl<H: Handler> Upgrade<H> {
     pub(super) fn start(self, server: &Arc<Server<H>>, stream: TcpStream, unread: Bytes) {
         let stream = Arc::new(stream);
         match self {
-            Self::Plain { token, source, caller } => {
+            Self::Plain { token, slot, caller } => {
                 let login = token.map(|token| Login { token: Some(token), answer: LoginAnswer::Event });
-                start(server, Kind::Plain, stream, unread, source, caller, login);
+                start(server, Kind::Plain, stream, unread, slot, caller, login);
             }
-            Self::SocketIo { source, caller } => start(server, Kind::SocketIo, stream, unread, source, caller, None),
+            Self::SocketIo { slot, caller } => start(server, Kind::SocketIo, stream, unread, slot, caller, None),
             Self::Engine(engine) => drop(server.tasks.spawn(probe(Arc::clone(server), stream, unread, engine))),
         }
     }
@@ -45,15 +45,12 @@ fn start<H: Handler>(
     kind: Kind,
     stream: Arc<TcpStream>,
     unread: Bytes,
-    source: Source,
+    slot: Slot,
     caller: Caller,
     login: Option<Login>,
 ) {
     let channel = Channel::socket(kind, stream.clone(), server.config.queue_bytes);
-    // Asked before the handshake too; this is where it counts.
-    let Ok(slot) = server.admission.enter(source, &channel) else {
-        return channel.close(CloseCode::TooManyConnections);
-    };
+    slot.occupy(&channel);
     if kind == Kind::SocketIo {
         let _ = channel.answer(&open_packet(&server.config, &service_kit::random_id(), ""));
     }

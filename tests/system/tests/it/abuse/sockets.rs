@@ -1,6 +1,6 @@
 //! Abuse of the connection: handshakes, frames, floods, silence, forged tokens, polling, REST.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -188,8 +188,6 @@ async fn half_open(attacker: &Attacker) -> anyhow::Result<()> {
 
 /// As many connections as one user may have, and one more.
 async fn crowds(attacker: &Attacker) -> anyhow::Result<()> {
-    // Those of the rows before may still be on their way out.
-    tokio::time::sleep(Duration::from_millis(500)).await;
     let mut open = Vec::new();
     let refused = loop {
         let mut socket = WebSocket::connect(&attacker.url, "/ws", &[]).await?;
