@@ -3,6 +3,7 @@
 mod catchup;
 mod fanout;
 mod memory;
+mod profile;
 mod sync;
 mod throughput;
 mod trace_cost;
@@ -48,6 +49,8 @@ const GROUPS: &[(&str, Group)] = &[
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().map(|(name, _)| *name)
 }
+
+pub(crate) use profile::run as profile;
 
 pub(crate) async fn run(name: &str, effort: Effort) -> anyhow::Result<()> {
     match GROUPS.iter().find(|(known, _)| *known == name) {

@@ -47,21 +47,27 @@ fn main() -> anyhow::Result<()> {
             groups::names().for_each(role::say);
             Ok(())
         }
-        [group] if std::env::var_os(PLACED).is_some() => conduct(group),
-        [group] => {
+        [] => bail!("one argument: the name of a group, or `list`"),
+        _ if std::env::var_os(PLACED).is_none() => {
             let mut again: Command = Core::Servers.command(&std::env::current_exe()?);
             // Comes back only if it fails.
-            Err(again.arg(group).env(PLACED, "1").exec().into())
+            Err(again.args(&arguments).env(PLACED, "1").exec().into())
         }
-        _ => bail!("one argument: the name of a group, or `list`"),
+        ["profile", sessions, state_bytes, seconds] => {
+            conduct(groups::profile(sessions.parse()?, state_bytes.parse()?, seconds.parse()?))
+        }
+        [group] => {
+            let effort = Effort { quick: std::env::var_os("STATEWARD_BENCH_QUICK").is_some() };
+            conduct(groups::run(group, effort))
+        }
+        _ => bail!("one argument: the name of a group, or `list`; or `profile <sessions> <bytes of state> <seconds>`"),
     }
 }
 
-fn conduct(group: &str) -> anyhow::Result<()> {
+fn conduct(measuring: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     if !machine::can_pin() {
         report::note("there is one core, or no taskset: servers and load share what there is");
     }
-    let effort = Effort { quick: std::env::var_os("STATEWARD_BENCH_QUICK").is_some() };
     // Tasks of this process are few; its servers need the core.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(groups::run(group, effort))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measuring)
 }

@@ -29,6 +29,10 @@ impl Table {
         self.figures.push(figures);
     }
 
+    pub(crate) fn print(&self) {
+        say(&self.markdown());
+    }
+
     fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let head: Vec<String> = self.columns.iter().map(|column| (*column).to_owned()).collect();
