@@ -5,9 +5,11 @@ use std::fmt::{self, Write as _};
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use game_state::{StateHash, Version};
 use protocol::{
-    ConnectionId, Epoch, Identity, Position, UpdateId, headers as name,
+    ConnectionId, Epoch, Identity, Position, headers as name,
     identity::{SCOPE_ADMIN, SCOPE_SYSTEM},
 };
+
+const ANSWER_BROADCAST: &str = "broadcast";
 
 /// Headers to send, or as received. A name stands once; setting it again replaces it.
 #[derive(Clone, Default)]
@@ -72,7 +74,10 @@ impl Headers {
         self.set(name::USER_NAME, percent_encode(&identity.name));
         let scopes = [(identity.admin, SCOPE_ADMIN), (identity.system, SCOPE_SYSTEM)];
         let scopes: Vec<_> = scopes.into_iter().filter_map(|(has, scope)| has.then_some(scope)).collect();
-        self.set(name::SCOPE, scopes.join(" "));
+        // Most have none; but what was there before does not stay.
+        if !scopes.is_empty() || self.get(name::SCOPE).is_some() {
+            self.set(name::SCOPE, scopes.join(" "));
+        }
     }
 
     pub fn takes_part(&self) -> Option<bool> {
@@ -89,6 +94,15 @@ impl Headers {
 
     pub fn set_connection(&mut self, connection: &ConnectionId) {
         self.set(name::CONNECTION, connection.as_str());
+    }
+
+    /// Whether whoever asks takes the broadcast of an update as its answer.
+    pub fn takes_broadcast(&self) -> bool {
+        self.get(name::ANSWER) == Some(ANSWER_BROADCAST)
+    }
+
+    pub fn set_takes_broadcast(&mut self) {
+        self.set(name::ANSWER, ANSWER_BROADCAST);
     }
 
     pub fn delivery(&self) -> u32 {
@@ -141,20 +155,8 @@ impl Headers {
         self.set(name::HASH_BEFORE, hash.to_string());
     }
 
-    pub fn update(&self) -> Option<UpdateId> {
-        self.get(name::UPDATE)?.parse().ok()
-    }
-
-    pub fn set_update(&mut self, update: &UpdateId) {
-        self.set(name::UPDATE, update.as_str());
-    }
-
     pub fn digest(&self) -> Option<&str> {
         self.get(name::DIGEST)
-    }
-
-    pub fn kind(&self) -> Option<&str> {
-        self.get(name::KIND)
     }
 
     pub fn is_receipt(&self) -> bool {
@@ -230,9 +232,9 @@ mod tests {
 
     #[test]
     fn a_value_cannot_start_another_header() {
-        let headers = Headers::new().with(name::UPDATE, "a\r\nStateward-Scope: stateward:admin");
+        let headers = Headers::new().with(name::CONNECTION, "a\r\nStateward-Scope: stateward:admin");
         assert_eq!(headers.get(name::SCOPE), None);
-        assert_eq!(headers.get(name::UPDATE), Some("aStateward-Scope: stateward:admin"));
+        assert_eq!(headers.get(name::CONNECTION), Some("aStateward-Scope: stateward:admin"));
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! One inbox for all replies to this process: `<prefix>.<random>.<request>.<delivery>`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Poll, Waker},
 };
 
 use async_nats::{Subject, Subscriber};
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
 
 use crate::{Message, RequestError};
 
@@ -24,7 +25,16 @@ pub(crate) struct Inbox(Arc<Inner>);
 struct Inner {
     base: String,
     next_id: AtomicU64,
-    waiting: Mutex<HashMap<u64, mpsc::Sender<Message>>>,
+    waiting: Mutex<HashMap<u64, Replies>>,
+}
+
+/// What has come for one request and is not read yet. Most requests get one reply, so nothing is set up for more.
+struct Replies {
+    arrived: VecDeque<Message>,
+    room: usize,
+    /// No more will come.
+    is_cut: bool,
+    reader: Option<Waker>,
 }
 
 impl Inbox {
@@ -41,14 +51,13 @@ impl Inbox {
     /// Makes room for the replies to one request: at most `replies` that wait to be read. More would mean that the reader
     /// lags behind an answer that it asked for: the request then fails as cut off.
     pub(crate) fn register(&self, replies: usize) -> Result<Waiting, RequestError> {
-        let (sender, replies) = mpsc::channel(replies);
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting();
         if waiting.len() >= MAX_WAITING {
             return Err(RequestError::Busy { what: format!("{MAX_WAITING} requests wait for their answers") });
         }
-        waiting.insert(id, sender);
-        Ok(Waiting { id, inbox: self.clone(), replies })
+        waiting.insert(id, Replies { arrived: VecDeque::new(), room: replies, is_cut: false, reader: None });
+        Ok(Waiting { id, inbox: self.clone() })
     }
 
     /// Hands on what arrives until the subscription ends.
@@ -57,17 +66,27 @@ impl Inbox {
             let Some(id) = self.request_of(&message.subject) else { continue };
             let mut waiting = self.waiting();
             // Nobody waits any more: the request has timed out, or was answered by another.
-            let Some(sender) = waiting.get(&id) else { continue };
-            if sender.try_send(message.into()).is_err() {
-                waiting.remove(&id);
+            let Some(replies) = waiting.get_mut(&id).filter(|replies| !replies.is_cut) else { continue };
+            if replies.arrived.len() < replies.room {
+                replies.arrived.push_back(message.into());
+            } else {
+                replies.is_cut = true;
             }
+            let reader = replies.reader.take();
+            drop(waiting);
+            reader.into_iter().for_each(Waker::wake);
         }
         self.fail_all();
     }
 
     /// Ends the wait of all requests: replies to this connection do not come any more.
     pub(crate) fn fail_all(&self) {
-        self.waiting().clear();
+        let cut = |replies: &mut Replies| {
+            replies.is_cut = true;
+            replies.reader.take()
+        };
+        let readers: Vec<Waker> = self.waiting().values_mut().filter_map(cut).collect();
+        readers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn waiting_requests(&self) -> usize {
@@ -78,7 +97,7 @@ impl Inbox {
         subject.strip_prefix(&self.0.base)?.strip_prefix('.')?.split('.').next()?.parse().ok()
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, mpsc::Sender<Message>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Replies>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +106,6 @@ impl Inbox {
 pub(crate) struct Waiting {
     id: u64,
     inbox: Inbox,
-    replies: mpsc::Receiver<Message>,
 }
 
 impl Waiting {
@@ -103,7 +121,19 @@ impl Waiting {
 
     /// The next reply.
     pub(crate) async fn next(&mut self) -> Result<Message, RequestError> {
-        self.replies.recv().await.ok_or(RequestError::ConnectionLost)
+        poll_fn(|context| {
+            let mut waiting = self.inbox.waiting();
+            let Some(replies) = waiting.get_mut(&self.id) else { return Poll::Ready(Err(RequestError::ConnectionLost)) };
+            match replies.arrived.pop_front() {
+                Some(message) => Poll::Ready(Ok(message)),
+                None if replies.is_cut => Poll::Ready(Err(RequestError::ConnectionLost)),
+                None => {
+                    replies.reader = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 }
 

@@ -88,31 +88,81 @@ pub(crate) fn write_integer(number: i64, out: &mut Vec<u8>) {
 }
 
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
+    let mut rest = text.as_bytes();
+    while let Some(index) = first_to_escape(rest) {
+        out.extend_from_slice(&rest[..index]);
+        write_escape(rest[index], out);
+        rest = &rest[index + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Where the first byte stands that a string does not hold as it is: a control character, `"` or `\`. Eight bytes at a time.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    /// The high bit of each byte that is less than `limit`. Above the first such byte there may be others in error.
+    fn less(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word & (ONES << 7)
+    }
+    let equal = |word: u64, byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+    let (words, last) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = less(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
         }
-        out.extend_from_slice(&bytes[start..index]);
-        start = index + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.push(DIGITS[usize::from(byte >> 4)]);
-                out.push(DIGITS[usize::from(byte & 15)]);
+    }
+    let in_last = last.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\');
+    in_last.map(|index| bytes.len() - last.len() + index)
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.push(DIGITS[usize::from(byte >> 4)]);
+            out.push(DIGITS[usize::from(byte & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Byte by byte, as RFC 8785 says it.
+    fn plainly(text: &str) -> Vec<u8> {
+        let mut out = vec![b'"'];
+        for byte in text.bytes() {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' { write_escape(byte, &mut out) } else { out.push(byte) }
+        }
+        out.push(b'"');
+        out
+    }
+
+    #[test]
+    fn every_byte_is_escaped_or_kept_wherever_it_stands() {
+        let characters = (0..=0x7f_u8).map(char::from).chain(['\u{80}', 'ä', '\u{7ff}', '€', '\u{ffff}', '😀']);
+        for character in characters {
+            for place in 0..19 {
+                for neighbour in ['!', '~', ' ', '"', '\u{1f}', '\u{80}', '[', ']'] {
+                    let text: String = (0..19).map(|at| if at == place { character } else { neighbour }).collect();
+                    let mut written = Vec::new();
+                    write_string(&text, &mut written);
+                    assert_eq!(written, plainly(&text), "{text:?}");
+                }
             }
         }
     }
-    out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }

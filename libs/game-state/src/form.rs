@@ -19,7 +19,7 @@ use self::{
 use crate::{hash::StateHash, value::Value};
 
 /// Bytes between two kept digest states.
-const STRIDE: usize = 8 << 10;
+const STRIDE: usize = 2 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Form {

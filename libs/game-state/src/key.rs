@@ -26,6 +26,10 @@ const INHERITED: [&str; 13] = [
 /// It differs from the order of UTF-8 bytes in one thing: characters above U+FFFF start with a surrogate, which sorts
 /// before U+E000..U+FFFF. In UTF-8 those two groups have lead bytes from 0xF0 and 0xEE..=0xEF.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+    // Nearly all keys: one of them is ASCII, so where they differ, bytes have the order of code units.
+    if a.is_ascii() || b.is_ascii() {
+        return a.as_bytes().cmp(b.as_bytes());
+    }
     let rank = |byte: u8| match byte {
         0xEE | 0xEF => 0xFF,
         other => other,

@@ -18,20 +18,22 @@ pub const SCOPE: &str = "Stateward-Scope";
 pub const TAKES_PART: &str = "Stateward-Takes-Part";
 /// The connection that a message came from.
 pub const CONNECTION: &str = "Stateward-Connection";
+/// `broadcast` on an update: whoever asks follows the session, and takes the update's own broadcast as its answer. Where that goes out at
+/// once, a success has no reply beside it; a refusal always has one. Absent: every answer is a reply.
+pub const ANSWER: &str = "Stateward-Answer";
 /// How often this update was handed to an authority before. Absent means 0.
 pub const DELIVERY: &str = "Stateward-Delivery";
 
 /// When the gateway read what became this message, in microseconds since the Unix epoch: from there to the last screen is what users feel.
 pub const RECEIVED: &str = "Stateward-Received";
 
-/// On `session.<id>.updated` and on the answers to updates and state requests.
+/// On the answers to requests for the state, whose payload is passed on unread.
 pub const EPOCH: &str = "Stateward-Epoch";
 pub const VERSION: &str = "Stateward-Version";
 pub const HASH: &str = "Stateward-Hash";
+/// On `session.<id>.updated`, beside what its payload says: the hash that the entry follows, and the digest of its operations as sent.
 pub const HASH_BEFORE: &str = if cfg!(feature = "version-2") { "Stateward-Follows" } else { "Stateward-Hash-Before" };
-pub const UPDATE: &str = "Stateward-Update";
 pub const DIGEST: &str = "Stateward-Digest";
-pub const KIND: &str = "Stateward-Kind";
 
 /// Set on a receipt: the request has arrived, its answer follows on the same inbox.
 pub const RECEIPT: &str = "Stateward-Receipt";

@@ -102,7 +102,7 @@ impl Accesses {
     /// # Errors
     /// Those of the authority, and when nobody can tell.
     pub async fn vouch(&self, authority: &Authority, session: &SessionId, caller: Caller) -> Result<Caller, ErrorBody> {
-        let Identity { user, admin, system, .. } = &caller.identity;
+        let Identity { user, admin, system, .. } = &*caller.identity;
         if self.membership.is_none() || *admin || *system {
             return Ok(caller);
         }

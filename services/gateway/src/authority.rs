@@ -39,6 +39,14 @@ pub struct Authority {
     own: Arc<Identity>,
 }
 
+/// How whoever sends an update learns that it was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerBy {
+    Reply,
+    /// By the broadcast of the update, or by a reply.
+    Broadcast,
+}
+
 /// Entries of the journal, with the head that they lead to.
 pub struct Entries {
     pub entries: Vec<protocol::history::HistoryEntry>,
@@ -53,21 +61,19 @@ impl Authority {
     }
 
     fn own(&self) -> Caller {
-        Caller {
-            identity: Identity::clone(&self.own),
-            takes_part: None,
-            connection: None,
-            trace: TraceContext::new(false),
-            received_us: None,
-        }
+        Caller { identity: Arc::clone(&self.own), takes_part: None, connection: None, trace: TraceContext::new(false), received_us: None }
     }
 
-    /// Sends an update as the client wrote it: to the instance that has the session in its cache, else to any.
-    pub async fn update(&self, session: &SessionId, caller: &Caller, data: Bytes) -> Result<UpdateAccepted, ErrorBody> {
+    /// Sends an update as the client wrote it: to the instance that has the session in its cache, else to any. With `by` a broadcast, one
+    /// that is accepted may never be answered here.
+    pub async fn update(&self, session: &SessionId, caller: &Caller, data: Bytes, by: AnswerBy) -> Result<UpdateAccepted, ErrorBody> {
         let subjects = self.bus.subjects();
         let any = subjects.session_update(session);
         let span = spans::request(caller, &any, &spans::UPDATE, data.len());
-        let headers = caller.within(&span).headers();
+        let mut headers = caller.within(&span).headers();
+        if by == AnswerBy::Broadcast {
+            headers.set_takes_broadcast();
+        }
         let (reply, deliveries) = match self.instances.preferred(session) {
             Some(instance) => {
                 let preferred = subjects.authority_update(&instance);

@@ -32,7 +32,7 @@ pub type Conn = Connection<Client>;
 const SLOW_AGAIN: Duration = Duration::from_secs(30);
 
 pub struct Client {
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// When the token runs out, in milliseconds since the epoch; later after each refresh.
     expires_at: AtomicU64,
     pub(crate) lanes: Lanes,
@@ -54,7 +54,7 @@ impl Client {
     pub fn new(authenticated: Authenticated, limits: &Limits, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
         let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(limits));
-        Self { identity, expires_at, lanes, opened: Instant::now(), metrics, sessions: Mutex::default() }
+        Self { identity: Arc::new(identity), expires_at, lanes, opened: Instant::now(), metrics, sessions: Mutex::default() }
     }
 
     pub fn expires_at(&self) -> u64 {
@@ -151,7 +151,7 @@ pub(crate) fn resync(session: &SessionId) -> Frame {
 /// Who asks the authority for something, and in which trace.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// What the service of memberships says of the caller and the session that is asked for. None where `participantIds` decides.
     pub takes_part: Option<bool>,
     pub connection: Option<protocol::ConnectionId>,
@@ -212,7 +212,7 @@ impl Reply {
 
     pub fn caller(&self) -> Caller {
         Caller {
-            identity: self.conn.client().identity.clone(),
+            identity: Arc::clone(&self.conn.client().identity),
             takes_part: None,
             connection: Some(self.conn.id().clone()),
             trace: self.span.context(),

@@ -56,12 +56,12 @@ impl Default for PresenceConfig {
 pub enum Presence {
     Joined {
         session: SessionId,
-        identity: Identity,
+        identity: Arc<Identity>,
         is_gm: bool,
     },
     Left {
         session: SessionId,
-        identity: Identity,
+        identity: Arc<Identity>,
         /// It was asked for; else the last connection broke.
         wanted: bool,
     },

@@ -20,7 +20,7 @@ pub mod step;
 pub mod track;
 pub mod waiting;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use game_state::Version;
@@ -28,7 +28,7 @@ use protocol::{ConnectionId, SessionStatus, UserId, position::Head};
 use tokio::{
     sync::oneshot,
     task::yield_now,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use self::{
@@ -41,6 +41,8 @@ use self::{
 };
 use crate::{edge::CloseCode, metrics::Tier, presence::Presence, rooms::RoomEnds, service::Gateway};
 
+/// How often a room looks at what only time changes.
+const TICK: Duration = Duration::from_secs(1);
 /// How long a room is kept without anyone in it: clients that reconnect find its recent steps.
 const KEPT_EMPTY: Duration = Duration::from_secs(10);
 /// How long a full state is kept after its last use.
@@ -153,14 +155,18 @@ impl Room {
         let mut updates = self.gateway.bus.subscribe(subjects.session_updated(&session)).await.map_err(|error| error.to_string())?;
         let mut events = self.gateway.bus.subscribe(subjects.session_event(&session)).await.map_err(|error| error.to_string())?;
         self.ends.ready.send_replace(true);
-        let mut tick = interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let hard = self.gateway.lifecycle.hard().clone();
+        let mut tick_at = Instant::now() + TICK;
+        // Made once: a room turns this loop several times for each update.
+        let mut alarm = pin!(sleep_until(tick_at));
+        let mut hard = pin!(self.gateway.lifecycle.hard().clone().cancelled_owned());
         loop {
-            let (fill_at, beat_at) = (self.fill_at, self.heartbeat.next);
+            let due = [Some(tick_at), Some(self.heartbeat.next), self.fill_at].into_iter().flatten().min().unwrap_or(tick_at);
+            if alarm.deadline() != due {
+                alarm.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
-                () = hard.cancelled() => return Ok(()),
+                () = &mut hard => return Ok(()),
                 ask = self.ends.mailbox.recv() => match ask {
                     Some(ask) => self.ask(ask),
                     None => return Ok(()),
@@ -175,9 +181,21 @@ impl Room {
                     self.updated(deliveries);
                 }
                 delivery = events.next() => self.relay(delivery.ok_or("its subscription has ended")?),
-                () = sleep_until(fill_at.unwrap_or_else(Instant::now)), if fill_at.is_some() => self.start_fill(),
-                () = sleep_until(beat_at) => self.beat(),
-                _ = tick.tick() => if self.tick() { return Ok(()) },
+                () = &mut alarm => {
+                    let now = Instant::now();
+                    if self.fill_at.is_some_and(|at| at <= now) {
+                        self.start_fill();
+                    }
+                    if self.heartbeat.next <= now {
+                        self.beat();
+                    }
+                    if tick_at <= now {
+                        tick_at = now + TICK;
+                        if self.tick() {
+                            return Ok(());
+                        }
+                    }
+                }
                 // Whatever else this thread has to do goes first.
                 () = yield_now(), if self.members.has_outgoing() => {}
             }
@@ -239,7 +257,7 @@ impl Room {
         self.strangers.remove(connection);
         let Some((member, last)) = self.members.remove(connection) else { return false };
         if last {
-            let (session, identity) = (self.ends.session.clone(), member.conn.client().identity.clone());
+            let (session, identity) = (self.ends.session.clone(), Arc::clone(&member.conn.client().identity));
             self.gateway.presence.tell(Presence::Left { session, identity, wanted });
         }
         last

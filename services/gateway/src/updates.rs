@@ -4,7 +4,8 @@
 //! 2. The room is told that this connection waits for it, so that a broadcast that overtakes the reply is recognised.
 //! 3. It goes to the authority exactly as the client wrote it, with identity, connection and trace in headers: to the
 //!    instance whose cache is warm, else to any.
-//! 4. Reply or broadcast, whichever comes first, is written as the answer, by the room, in its place among the frames.
+//! 4. Reply or broadcast, whichever comes first, is written as the answer, by the room, in its place among the frames. The broadcast of
+//!    an update that was accepted mostly stands for the reply: then there is none.
 //! 5. Nothing by the deadline: the outcome is unknown, and the same id and version sent again will tell it.
 //!
 //! What the authority does with it: `state-authority/src/updates.rs`. How it is applied: `game-state/src/update.rs`.
@@ -20,6 +21,7 @@ use protocol::{
 use tokio::sync::oneshot;
 
 use crate::{
+    authority::AnswerBy,
     client::{Caller, Reply},
     events::malformed,
     lanes::{Done, Job},
@@ -74,10 +76,11 @@ pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
     };
     reply.span().note(name::SESSION, || session.to_string());
     reply.span().note(name::UPDATE, || update.id.to_string());
-    let caller = Caller { received_us: Some(gateway.received_us(received)), ..reply.caller() };
+    let received_us = gateway.received_us(received);
+    let caller = Caller { received_us: Some(received_us), ..reply.caller() };
     let room = reply.conn().client().joined(&session);
     let answered = match room {
-        Some(room) => through_room(&gateway, &room, update, caller, reply).await,
+        Some(room) => through_room(&gateway, &room, update, received_us, caller, reply).await,
         None => directly(&gateway, &update, &caller, reply).await,
     };
     gateway.metrics.answered(answered);
@@ -90,6 +93,7 @@ async fn through_room(
     gateway: &Gateway,
     room: &crate::rooms::RoomHandle,
     update: ShapedUpdate,
+    received_us: u64,
     caller: Caller,
     reply: Reply,
 ) -> UpdateAnswer {
@@ -97,14 +101,14 @@ async fn through_room(
     let connection = reply.conn().id().clone();
     let (id, data, session) = (update.id.clone(), update.data.clone(), update.session.clone());
     let operations = update.operations();
-    if let Err(reply) = room.wait_for(Waiting::new(id.clone(), operations, reply, settled)).await {
+    if let Err(reply) = room.wait_for(Waiting::new(id.clone(), operations, received_us, reply, settled)).await {
         // The room is gone: the connection left it, so no frame can overtake the reply.
         return directly(gateway, &update, &caller, reply).await;
     }
     let answer = tokio::select! {
         biased;
         _ = &mut merged => return UpdateAnswer::merged,
-        answer = gateway.authority.update(&session, &caller, data) => answer,
+        answer = gateway.authority.update(&session, &caller, data, AnswerBy::Broadcast) => answer,
     };
     let kind = kind_of(&answer);
     room.answered(Answered { connection, update: id, answer }).await;
@@ -116,7 +120,7 @@ async fn through_room(
 }
 
 async fn directly(gateway: &Gateway, update: &ShapedUpdate, caller: &Caller, reply: Reply) -> UpdateAnswer {
-    let answer = gateway.authority.update(&update.session, caller, update.data.clone()).await;
+    let answer = gateway.authority.update(&update.session, caller, update.data.clone(), AnswerBy::Reply).await;
     let kind = kind_of(&answer);
     match answer {
         Ok(accepted) => reply.success(&[&crate::answer::Fields::of(&UpdateAccepted { trace_id: None, ..accepted })]),

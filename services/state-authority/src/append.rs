@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use protocol::{ErrorBody, update::EntryKind};
+use protocol::{ErrorBody, UpdateId, update::EntryKind};
 use store::{JournalEntry, StoreError};
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::{
     load::Fault,
     metrics::Stage,
     propose::Proposed,
-    publish::{Origin, Outgoing},
+    publish::{Origin, Outgoing, Pushed},
     request::Caller,
     session::{Live, Session},
     stages, updates,
@@ -25,7 +25,7 @@ const LOOK_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_
 
 #[derive(Debug)]
 pub(crate) enum Appended {
-    Committed(Arc<JournalEntry>),
+    Committed(Arc<JournalEntry>, Pushed),
     /// Another writer has the version. Nothing was changed here.
     Lost,
 }
@@ -53,7 +53,7 @@ impl From<StoreError> for Failure {
 
 impl Authority {
     /// The entry that would follow the head and change nothing but what the caller of this fills in.
-    pub(crate) fn entry(&self, live: &Live, kind: EntryKind, caller: &Caller) -> JournalEntry {
+    pub(crate) fn entry(&self, live: &Live, kind: EntryKind, update: &UpdateId, caller: &Caller) -> JournalEntry {
         // Where a session changes how it is kept, the chain is anchored by the true hash.
         let carried = (!live.modes.skip_hashes || kind == EntryKind::Mode).then_some(live.head.hash);
         JournalEntry {
@@ -62,7 +62,7 @@ impl Authority {
             epoch: live.head.epoch.clone(),
             kind,
             status: None,
-            update_id: caller.command_id.clone(),
+            update_id: update.clone(),
             digest: String::new(),
             operations: "[]".to_owned(),
             previous: None,
@@ -90,7 +90,7 @@ impl Authority {
     ) -> Result<Option<Arc<JournalEntry>>, Failure> {
         let Proposed { entry, undo, .. } = proposed;
         let appended = self.append(session, live, entry, None, deadline).await;
-        if let Ok(Appended::Committed(entry)) = appended {
+        if let Ok(Appended::Committed(entry, _)) = appended {
             return Ok(Some(entry));
         }
         live.state.put_back(undo);
@@ -124,9 +124,9 @@ impl Authority {
                 fail_points::reach(fail_points::AFTER_COMMIT_BEFORE_PUBLISH);
                 live.advance(&entry, self.clock.instant());
                 live.true_hash(&entry);
-                self.publish(session, Outgoing { entry: Arc::clone(&entry), origin });
+                let pushed = self.publish(session, Outgoing { entry: Arc::clone(&entry), origin });
                 self.snapshot_becomes_due(session, live);
-                Ok(Appended::Committed(entry))
+                Ok(Appended::Committed(entry, pushed))
             }
             Outcome::Lost => Ok(Appended::Lost),
             Outcome::NotHandedOver => {

@@ -138,7 +138,7 @@ impl Authority {
 /// Whether a command of the caller may become an update at the head.
 fn may_update(caller: &Caller, live: &Live) -> Result<(), ErrorBody> {
     decide::exists(&live.id, &live.head)?;
-    let claim = Claim { id: &caller.command_id, base: live.head.version, epoch: None, digest: String::new(), caller };
+    let claim = Claim { id: caller.command_id(), base: live.head.version, epoch: None, digest: String::new(), caller };
     decide::admit(&live.head, &claim)
 }
 

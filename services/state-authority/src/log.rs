@@ -14,13 +14,12 @@ use crate::request::Caller;
 
 pub(crate) const UPDATES: &str = "stateward::updates";
 
-pub(crate) fn update(update: &StateUpdate<'_>, caller: &Caller, answer: &Result<UpdateAccepted, ErrorBody>, took: Duration) {
+pub(crate) fn update(update: &StateUpdate<'_>, caller: &Caller, answer: Result<&UpdateAccepted, &ErrorBody>, took: Duration) {
     if !tracing::enabled!(target: UPDATES, tracing::Level::DEBUG) {
         return;
     }
-    let (result, reason) =
-        answer.as_ref().err().map_or(("success", ""), |refusal| (refusal.code.as_str(), refusal.details.reason.as_str()));
-    let version = answer.as_ref().map_or(update.version, |accepted| accepted.new_version);
+    let (result, reason) = answer.err().map_or(("success", ""), |refusal| (refusal.code.as_str(), refusal.details.reason.as_str()));
+    let version = answer.map_or(update.version, |accepted| accepted.new_version);
     tracing::debug!(
         target: UPDATES,
         session = %update.session_id, update = %update.id, version = %version, user = %caller.user, result, reason,

@@ -37,15 +37,14 @@ impl Authority {
             operations: applied.resolved.to_json(),
             previous: Some(game_state::previous_to_json(&applied.previous)),
             hash_after: (!live.modes.skip_hashes).then_some(applied.hash),
-            update_id: id.clone(),
             digest: digest.to_owned(),
-            ..self.entry(live, EntryKind::Update, caller)
+            ..self.entry(live, EntryKind::Update, id, caller)
         };
         Ok(Proposed { entry, hash: applied.hash, undo: applied.undo })
     }
 
     /// As [`Authority::propose`], of the operations that a command of the caller comes to.
     pub(crate) fn propose_command(&self, live: &mut Live, operations: &Operations, caller: &Caller) -> Result<Proposed, ErrorBody> {
-        self.propose(live, operations, &caller.command_id, &operations.digest().to_string(), caller)
+        self.propose(live, operations, caller.command_id(), &operations.digest().to_string(), caller)
     }
 }

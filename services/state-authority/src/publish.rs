@@ -21,7 +21,7 @@ use crate::{context::Authority, guards, metrics::Stage, session::Session, stages
 mod message;
 mod outbox;
 
-pub use outbox::{Outbox, Step};
+pub use outbox::{Outbox, Pushed, Step};
 
 /// Entries read from the journal at once.
 const PAGE: u32 = 64;
@@ -64,14 +64,15 @@ impl HeldBytes {
 
 impl Authority {
     /// An entry was committed here.
-    pub fn publish(self: &Arc<Self>, session: &Arc<Session>, outgoing: Outgoing) {
+    pub fn publish(self: &Arc<Self>, session: &Arc<Session>, outgoing: Outgoing) -> Pushed {
         let limits = &self.config.publish;
-        let dropped = session.outbox.push(outgoing, limits.held_per_session, limits.held_bytes, &self.held);
-        if dropped {
+        let pushed = session.outbox.push(outgoing, limits.held_per_session, limits.held_bytes, &self.held);
+        if pushed == Pushed::Dropped {
             self.metrics.publish_from_journal.inc();
         }
         self.metrics.unpublished_bytes.set(self.held.get() as i64);
         self.run_publisher(session);
+        pushed
     }
 
     /// A session was loaded, with its journal's end at `end`: whatever the stream lacks up to there goes out.
@@ -123,7 +124,7 @@ impl Authority {
             Err(error) => return Err(self.without_stream(error).await),
         };
         // A message of a later version is of another history: one that a restored database does not know.
-        let reached = last.and_then(|last| last.message.headers.version()).filter(|version| *version <= end);
+        let reached = last.and_then(|last| message::version(&last.message)).filter(|version| *version <= end);
         let reach = Version::new(end.get().saturating_sub(REACH)).unwrap_or_default();
         session.outbox.reached(reached.unwrap_or(floor).max(reach), &self.held);
         Ok(())

@@ -1,7 +1,9 @@
 //! Who asks, as the headers of a request say. They are trusted because only the gateway's NATS user may publish where they are read.
 
+use std::sync::OnceLock;
+
 use bus::Headers;
-use protocol::{ConnectionId, ErrorBody, UpdateId, UserId};
+use protocol::{ConnectionId, ErrorBody, Identity, UpdateId, UserId};
 use service_kit::{Span, TraceContext, random_id};
 use store::CommandNote;
 use tokio::time::Instant;
@@ -25,8 +27,8 @@ pub struct Caller {
     pub span: Span,
     /// When the gateway read it, in microseconds since the Unix epoch.
     pub received_us: Option<u64>,
-    /// The id of the entry that a command of this caller becomes.
-    pub command_id: UpdateId,
+    /// Made when it is first asked for.
+    pub command_id: OnceLock<UpdateId>,
     /// What a command of this caller is, for the audit.
     pub command: Option<CommandNote>,
     /// When the request must be answered, whatever it goes through until then.
@@ -38,31 +40,30 @@ impl Caller {
         let identity = headers
             .identity()
             .ok_or_else(|| ErrorBody::permission("NO_IDENTITY", "the request does not say on whose behalf it is made"))?;
-        Ok(Self {
-            user: identity.user,
-            name: identity.name,
-            admin: identity.admin,
-            system: identity.system,
-            takes_part: headers.takes_part(),
-            ..Self::platform(headers, deadline)
-        })
+        Ok(Self { takes_part: headers.takes_part(), ..Self::on_behalf_of(identity, headers, deadline) })
     }
 
     /// The platform itself, on nobody's behalf: what the sync-worker asks.
     pub fn platform(headers: &Headers, deadline: Instant) -> Self {
+        let identity = Identity { user: platform(), name: String::new(), admin: false, system: true };
+        Self::on_behalf_of(identity, headers, deadline)
+    }
+
+    fn on_behalf_of(identity: Identity, headers: &Headers, deadline: Instant) -> Self {
+        let Identity { user, name, admin, system } = identity;
         let trace = TraceContext::parse_or_new(headers.trace_parent());
         Self {
-            user: platform(),
-            name: String::new(),
-            admin: false,
-            system: true,
+            user,
+            name,
+            admin,
+            system,
             takes_part: None,
             connection: headers.connection(),
             delivery: headers.delivery(),
             trace,
             span: Span::none(trace),
             received_us: headers.received(),
-            command_id: headers.update().unwrap_or_else(fresh_id),
+            command_id: OnceLock::new(),
             command: None,
             deadline,
         }
@@ -72,6 +73,11 @@ impl Caller {
     #[must_use]
     pub fn within(self, span: &Span) -> Self {
         Self { trace: span.context(), span: span.clone(), ..self }
+    }
+
+    /// The id of the entry that a command of this caller becomes.
+    pub fn command_id(&self) -> &UpdateId {
+        self.command_id.get_or_init(fresh_id)
     }
 
     pub fn origin(&self) -> Origin {

@@ -17,7 +17,8 @@ use crate::{
     guards,
     metrics::{Answer, LimitHit},
     request::Caller,
-    stages, updates,
+    stages,
+    updates::{self, Accepted},
 };
 
 /// Answers of up to so many bytes are sent as one message as they are.
@@ -235,16 +236,15 @@ impl Authority {
         };
         self.metrics.update_seconds.observe(arrived.elapsed().as_secs_f64());
         span.note(name::RESULT, || answer.as_ref().err().map_or("success", |refusal| refusal.code.as_str()));
-        let mut headers = Headers::new();
         let answer = match answer {
-            Ok(mut accepted) => {
-                span.note(name::VERSION, || accepted.new_version.to_string());
-                headers.set_position(&protocol::Position { epoch: accepted.epoch.clone(), version: accepted.new_version });
-                if let Some(hash) = &accepted.new_hash {
-                    headers.set_hash(hash);
+            Ok(Accepted { mut answer, is_broadcast }) => {
+                span.note(name::VERSION, || answer.new_version.to_string());
+                if is_broadcast && request.message.headers.takes_broadcast() {
+                    // Whoever asked has it from there. If it gets lost, they ask again and are told of the first time.
+                    return self.count(Noun::Update, None);
                 }
-                accepted.trace_id = trace_id;
-                Ok(accepted)
+                answer.trace_id = trace_id;
+                Ok(answer)
             }
             Err(mut refusal) => {
                 span.fail(refusal.details.reason.clone());
@@ -252,7 +252,7 @@ impl Authority {
                 Err(refusal)
             }
         };
-        self.reply(Noun::Update, request, headers, answer).await;
+        self.reply(Noun::Update, request, Headers::new(), answer).await;
     }
 
     /// Reads what a request on `session.<id>.<noun>` is about, and hands it on.

@@ -15,19 +15,23 @@ use crate::{
     fail_points, guards, log,
     metrics::{self, Percent, Stage},
     propose::Proposed,
+    publish::Pushed,
     rates,
     request::Caller,
     session::{Live, Session},
 };
 
+/// An update that is in the journal.
+#[derive(Debug)]
+pub struct Accepted {
+    pub answer: UpdateAccepted,
+    /// Its broadcast goes out at once. Of a re-send, or behind others, it may have gone before or go later.
+    pub is_broadcast: bool,
+}
+
 impl Authority {
     /// `addressed`: the session that the subject names, where it names one.
-    pub async fn update(
-        self: &Arc<Self>,
-        caller: &Caller,
-        addressed: Option<&SessionId>,
-        payload: &[u8],
-    ) -> Result<UpdateAccepted, ErrorBody> {
+    pub async fn update(self: &Arc<Self>, caller: &Caller, addressed: Option<&SessionId>, payload: &[u8]) -> Result<Accepted, ErrorBody> {
         let (arrived, deadline) = (self.clock.instant(), caller.deadline);
         let update = read(payload, addressed)?;
         let operations = Operations::parse(update.operations.get(), &self.config.limits)?;
@@ -51,7 +55,7 @@ impl Authority {
             fail_points::reach(fail_points::AFTER_PUBLISH_BEFORE_REPLY);
         }
         let answer = answer.map_err(|refusal| of_this_delivery(refusal, caller));
-        log::update(&update, caller, &answer, arrived.elapsed());
+        log::update(&update, caller, answer.as_ref().map(|accepted| &accepted.answer), arrived.elapsed());
         answer
     }
 
@@ -61,14 +65,14 @@ impl Authority {
         live: &mut Live,
         claim: &Claim<'_>,
         operations: &Operations,
-    ) -> Result<UpdateAccepted, Failure> {
+    ) -> Result<Accepted, Failure> {
         let deadline = claim.caller.deadline;
         // Whether the journal above the cached head was read in this turn: a refusal may rest on nothing less.
         let mut fresh = false;
         loop {
             if claim.base != live.head.version {
                 if let Some(first) = Box::pin(self.find_place(session, live, claim)).await? {
-                    return Ok(first);
+                    return Ok(Accepted { answer: first, is_broadcast: false });
                 }
                 fresh = true;
             }
@@ -91,9 +95,9 @@ impl Authority {
                 return Err(Failure::Refused(refusal));
             }
             match self.append(session, live, entry, Some(claim.caller.origin()), deadline).await {
-                Ok(Appended::Committed(entry)) => {
+                Ok(Appended::Committed(entry, pushed)) => {
                     self.warn_of_size(live, before);
-                    return Ok(decide::accepted(&entry));
+                    return Ok(Accepted { answer: decide::accepted(&entry), is_broadcast: pushed == Pushed::Next });
                 }
                 Ok(Appended::Lost) => {
                     live.state.put_back(undo);
@@ -149,7 +153,7 @@ impl Authority {
     }
 }
 
-fn result_of(decided: &Result<UpdateAccepted, Failure>) -> &'static str {
+fn result_of(decided: &Result<Accepted, Failure>) -> &'static str {
     match decided {
         Ok(_) => "success",
         Err(Failure::Refused(refusal) | Failure::Evict(refusal)) => refusal.code.as_str(),

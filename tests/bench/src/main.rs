@@ -53,9 +53,7 @@ fn main() -> anyhow::Result<()> {
             // Comes back only if it fails.
             Err(again.args(&arguments).env(PLACED, "1").exec().into())
         }
-        ["profile", sessions, state_bytes, seconds] => {
-            conduct(groups::profile(sessions.parse()?, state_bytes.parse()?, seconds.parse()?))
-        }
+        ["profile", sessions, state_bytes, seconds] => conduct(groups::profile(sessions.parse()?, state_bytes.parse()?, seconds.parse()?)),
         [group] => {
             let effort = Effort { quick: std::env::var_os("STATEWARD_BENCH_QUICK").is_some() };
             conduct(groups::run(group, effort))

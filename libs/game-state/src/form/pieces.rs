@@ -37,7 +37,7 @@ impl CanonicalState {
         Self { chunks: chunks.into(), length, hash }
     }
 
-    /// The form in order, in pieces of about a KiB. The ends of pieces mean nothing, and may lie within a token.
+    /// The form in order, in pieces of about half a KiB. The ends of pieces mean nothing, and may lie within a token.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         self.chunks.iter().map(Chunk::bytes)
     }

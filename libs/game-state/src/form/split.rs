@@ -6,7 +6,7 @@ use super::{pieces::Chunk, write::write_children};
 use crate::value::Value;
 
 /// A run is closed when it has so many bytes; a container with fewer is never split.
-pub(super) const PIECE: usize = 1 << 10;
+pub(super) const PIECE: usize = 512;
 /// A run with fewer bytes is written together with a touched neighbour.
 const SMALL: usize = PIECE / 4;
 /// A split that has shrunk below this becomes part of a run again.

@@ -33,7 +33,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "session.{sessionId}.update",
         "gateway",
         "state-authority",
-        "An update as the client wrote it; who sent it stands in the headers. Queue group `state-authority`.",
+        "An update as the client wrote it; who sent it stands in the headers. Queue group `state-authority`. With `Stateward-Answer: broadcast` its broadcast may stand for the reply of a success.",
         update.clone(),
         accepted.clone(),
     );
@@ -49,7 +49,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "session.{sessionId}.updated",
         "state-authority",
         "gateway",
-        "A committed entry of the journal. Kept in the stream `SESSION_UPDATES`; headers carry version, hash before and after, and digest.",
+        "A committed entry of the journal. Kept in the stream `SESSION_UPDATES`; headers carry the hash that it follows, the digest of its operations, and which connection sent it when.",
         book.writes::<StateUpdateBroadcast<'_>>(),
         None,
     );

@@ -27,7 +27,7 @@ impl Published {
     }
 
     pub fn of(stored: &[Message], whole: bool) -> Self {
-        let messages = stored.iter().map(|message| (version(message), text(message, "Stateward-Update")));
+        let messages = stored.iter().map(said).map(|broadcast| (version(&broadcast), text(&broadcast, "updateId")));
         Self { messages: messages.collect(), whole }
     }
 }
@@ -48,20 +48,25 @@ pub fn seat_at_stream(session: &str, first: &Value, stored: &[Message], last: Op
         if applied == Applied::Yes {
             deliveries.push(Delivery {
                 connection: 1,
-                epoch: text(message, "Stateward-Epoch"),
-                version: version(message),
-                update_id: text(message, "Stateward-Update"),
-                hash: message.header("Stateward-Hash").map(str::to_owned),
+                epoch: text(&broadcast, "epoch"),
+                version: version(&broadcast),
+                update_id: text(&broadcast, "updateId"),
+                hash: broadcast["expectedHash"].as_str().map(str::to_owned),
             });
         }
     }
     Ok(Seat { name: "the stream's replica".to_owned(), held: replica.held().cloned(), deliveries, failure: None, sessions: HashSet::new() })
 }
 
-fn version(message: &Message) -> u64 {
-    text(message, "Stateward-Version").parse().unwrap_or_default()
+/// What a message of the stream says in its payload.
+fn said(message: &Message) -> Value {
+    serde_json::from_slice(&message.payload).unwrap_or_default()
 }
 
-fn text(message: &Message, name: &str) -> String {
-    message.header(name).unwrap_or_default().to_owned()
+fn version(broadcast: &Value) -> u64 {
+    broadcast["newVersion"].as_str().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+fn text(broadcast: &Value, field: &str) -> String {
+    broadcast[field].as_str().unwrap_or_default().to_owned()
 }

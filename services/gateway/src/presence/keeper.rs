@@ -1,6 +1,6 @@
 //! The task that keeps the bucket's keys of this gateway's users, and judges what it sees of the others'.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Kv, KvChange, KvWatch};
 use futures_util::{StreamExt, stream};
@@ -222,8 +222,8 @@ impl PresenceKeeper {
         self.roster.lock().elsewhere(place, Instant::now())
     }
 
-    async fn joined(&mut self, session: SessionId, identity: Identity, is_gm: bool) -> Result<(), BusError> {
-        let Identity { user, name, .. } = identity;
+    async fn joined(&mut self, session: SessionId, identity: Arc<Identity>, is_gm: bool) -> Result<(), BusError> {
+        let Identity { user, name, .. } = Arc::unwrap_or_clone(identity);
         let place = (session, user);
         let since = self.clock.now_ms();
         let (was, elsewhere) = {
@@ -249,8 +249,8 @@ impl PresenceKeeper {
         self.bucket.put(&key_of(&present), json(&present)).await
     }
 
-    async fn left(&mut self, session: SessionId, identity: Identity, wanted: bool) -> Result<(), BusError> {
-        let place = (session, identity.user);
+    async fn left(&mut self, session: SessionId, identity: Arc<Identity>, wanted: bool) -> Result<(), BusError> {
+        let place = (session, identity.user.clone());
         let Some(mut present) = self.roster.lock().unseat(&place) else { return Ok(()) };
         let elsewhere = self.elsewhere(&place);
         let now = self.clock.now_ms();

@@ -182,7 +182,7 @@ pub(super) async fn list(State(gateway): Shared, who: Who, Params(query): Params
 
 /// Leaves out those in which the caller does not take part any more, as the service of memberships says.
 async fn only_own(gateway: &Gateway, who: &Who, sessions: &mut Vec<SessionSummary>) -> Result<(), ErrorBody> {
-    let Identity { user, admin, system, .. } = &who.0.identity;
+    let Identity { user, admin, system, .. } = &*who.0.identity;
     let Some(membership) = gateway.accesses.membership().filter(|_| !admin && !system) else { return Ok(()) };
     let asked = futures_util::stream::iter(std::mem::take(sessions)).map(async |session| {
         if session.game_master_id == *user {

@@ -28,7 +28,9 @@ impl FromRequestParts<Arc<Gateway>> for Who {
             None => Err(TokenRefused::Missing),
         };
         match verified {
-            Ok(user) => Ok(Self(Caller { identity: user.identity, takes_part: None, connection: None, trace, received_us: None })),
+            Ok(user) => {
+                Ok(Self(Caller { identity: Arc::new(user.identity), takes_part: None, connection: None, trace, received_us: None }))
+            }
             Err(refused @ TokenRefused::NoKeys) => {
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, refused.into()).traced(trace.trace_id()))
             }

@@ -72,9 +72,20 @@ impl Room {
             self.gateway.accesses.handed_over(&self.ends.session, &user);
             self.game_master_is(user);
         }
+        for step in departing.iter().map(|departed| &departed.step) {
+            self.settle_strangers(step);
+        }
         self.members.forward(departing, &self.gateway.settings.limits.state, &self.gateway.metrics);
         self.note_standing();
         self.serve_waiters();
+    }
+
+    /// Whoever is no member, and has no place among the frames, waits for its own update alone.
+    fn settle_strangers(&mut self, step: &SharedStep) {
+        let limits = &self.gateway.settings.limits.state;
+        for (_, waiting) in self.strangers.extract_if(|_, waiting| waiting.is_made(step, limits)) {
+            waiting.settle_by_broadcast(step);
+        }
     }
 
     /// Writes what is on its way to the next few who do not have it.

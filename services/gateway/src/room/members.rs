@@ -55,6 +55,13 @@ impl Member {
 
     fn take(&mut self, step: &SharedStep, frame: &Frame, limits: &Limits, metrics: &GatewayMetrics) {
         if self.catching_up || step.version <= self.position {
+            // Its frame is not written here, but its answer has no other place.
+            if let Some(waiting) = self.waiting.take_if(|waiting| waiting.is_made(step, limits)) {
+                waiting.settle_by_broadcast(step);
+                if step.version > self.position {
+                    self.answers.insert(step.version, None);
+                }
+            }
             return;
         }
         self.position = step.version;
@@ -269,6 +276,8 @@ impl Members {
                     answer.write();
                 }
             }
+            // A state that was asked for has brought them past the frame that these stand for.
+            member.answers.retain(|version, held| held.is_some() || *version > member.position);
         }
     }
 }

@@ -105,7 +105,7 @@ impl Room {
                 return;
             }
             if self.members.place(&conn, version) {
-                let (session, identity) = (self.ends.session.clone(), conn.client().identity.clone());
+                let (session, identity) = (self.ends.session.clone(), Arc::clone(&conn.client().identity));
                 self.gateway.presence.tell(Presence::Joined { session, identity, is_gm });
             }
         } else if let Some(member) = self.members.get_mut(conn.id()) {

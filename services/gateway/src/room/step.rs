@@ -6,7 +6,7 @@ use bus::Message;
 use bytes::Bytes;
 use game_state::{StateHash, Version};
 use protocol::{
-    Epoch, SessionStatus, UpdateId, UserId,
+    ConnectionId, Epoch, SessionStatus, UpdateId, UserId,
     history::HistoryEntry,
     position::Head,
     update::{EntryKind, StateUpdateBroadcast},
@@ -32,7 +32,9 @@ pub struct Step {
     pub at: u64,
     /// The trace of whoever made it, as a `traceparent`.
     pub trace: Option<Box<str>>,
-    /// When the gateway of whoever made it read it, in microseconds since the Unix epoch. Unknown for what is read later.
+    /// Which connection sent it, and when its gateway read it, in microseconds since the Unix epoch: no two messages of a gateway have
+    /// the same. Unknown for what is read later.
+    pub connection: Option<ConnectionId>,
     pub received_us: Option<u64>,
     /// The broadcast as JSON.
     pub payload: Bytes,
@@ -56,6 +58,7 @@ impl Step {
             game_master: broadcast.game_master_id,
             at: broadcast.timestamp,
             trace: headers.trace_parent().map(Into::into),
+            connection: headers.connection(),
             received_us: headers.received(),
             // Its own copy: a part of what was read from NATS would keep the whole of that, other sessions' messages with it.
             payload: Bytes::copy_from_slice(payload),
@@ -93,6 +96,7 @@ impl Step {
             game_master: entry.game_master_id.clone(),
             at: entry.at,
             trace: None,
+            connection: None,
             received_us: None,
             payload: payload.into(),
         })
@@ -114,6 +118,7 @@ impl Step {
             game_master: None,
             at: number,
             trace: None,
+            connection: None,
             received_us: None,
             payload: Bytes::from_static(b"{}"),
         }

@@ -22,7 +22,9 @@ pub struct Waiting {
     update: UpdateId,
     /// As the client wrote them.
     operations: Bytes,
-    /// Made only when a broadcast of the same id comes before the reply.
+    /// When it was read: with the connection, the name of this very message.
+    received_us: u64,
+    /// Made only where the name does not tell.
     digest: OnceLock<Option<String>>,
     reply: Reply,
     settled: oneshot::Sender<SettledBy>,
@@ -36,8 +38,8 @@ pub struct Answered {
 }
 
 impl Waiting {
-    pub fn new(update: UpdateId, operations: Bytes, reply: Reply, settled: oneshot::Sender<SettledBy>) -> Self {
-        Self { update, operations, digest: OnceLock::new(), reply, settled }
+    pub fn new(update: UpdateId, operations: Bytes, received_us: u64, reply: Reply, settled: oneshot::Sender<SettledBy>) -> Self {
+        Self { update, operations, received_us, digest: OnceLock::new(), reply, settled }
     }
 
     pub fn reply(&self) -> &Reply {
@@ -53,9 +55,15 @@ impl Waiting {
     }
 
     /// Whether `step` is this very update. The id alone does not tell: the client may have used it for other operations before,
-    /// and the authority will refuse those, so what was sent must be the same too.
+    /// and the authority will refuse those. So it must come from this very message, or what was sent must be the same too.
     pub fn is_made(&self, step: &Step, limits: &Limits) -> bool {
-        step.kind == EntryKind::Update && step.update == self.update && self.digest(limits) == Some(step.digest.as_str())
+        step.kind == EntryKind::Update
+            && step.update == self.update
+            && (self.is_origin_of(step) || self.digest(limits) == Some(step.digest.as_str()))
+    }
+
+    fn is_origin_of(&self, step: &Step) -> bool {
+        step.received_us == Some(self.received_us) && step.connection.as_ref() == Some(self.reply.conn().id())
     }
 
     fn digest(&self, limits: &Limits) -> Option<&str> {

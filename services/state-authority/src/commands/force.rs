@@ -101,7 +101,7 @@ impl Authority {
             epoch: remains.epoch.clone().unwrap_or_else(|| Epoch::from(random_id().as_str())),
             kind: EntryKind::Freeze,
             status: None,
-            update_id: caller.command_id.clone(),
+            update_id: caller.command_id().clone(),
             digest: String::new(),
             operations: "[]".to_owned(),
             previous: None,

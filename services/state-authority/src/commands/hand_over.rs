@@ -30,8 +30,11 @@ impl Authority {
                     // Who led until now goes on taking part: noted before, so that no moment locks the user out.
                     let leader = [(live.head.game_master.clone(), None)];
                     self.retried("add participants", deadline, || Box::pin(self.store.add_participants(id, &leader, None))).await?;
-                    let entry = JournalEntry { game_master_id: Some(to.clone()), ..self.entry(live, EntryKind::HandOver, caller) };
-                    if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
+                    let entry = JournalEntry {
+                        game_master_id: Some(to.clone()),
+                        ..self.entry(live, EntryKind::HandOver, caller.command_id(), caller)
+                    };
+                    if let Appended::Committed(entry, _) = self.append(&session, live, entry, None, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
                     }
                 }

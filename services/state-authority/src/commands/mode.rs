@@ -43,8 +43,8 @@ impl Authority {
                         return Ok((live.head.clone(), modes, None));
                     }
                     self.retried("change modes", deadline, || Box::pin(self.store.set_modes(id, modes))).await?;
-                    let entry = self.entry(live, EntryKind::Mode, caller);
-                    if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
+                    let entry = self.entry(live, EntryKind::Mode, caller.command_id(), caller);
+                    if let Appended::Committed(entry, _) = self.append(&session, live, entry, None, deadline).await? {
                         live.modes = modes;
                         if modes.direct && !held.direct {
                             live.touched = Touched::since(live.head.version);

@@ -89,7 +89,7 @@ impl Authority {
             epoch: Epoch::from(random_id().as_str()),
             kind: EntryKind::Repair,
             status: Some(status),
-            update_id: caller.command_id.clone(),
+            update_id: caller.command_id().clone(),
             hash_before: freeze.hash_after,
             hash_after: Some(hash),
             author: caller.user.clone(),

@@ -57,8 +57,11 @@ impl Authority {
                     if let Some(ending) = ending.into_iter().next() {
                         caller.user = ending.author;
                     }
-                    let entry = JournalEntry { status: Some(SessionStatus::Ended), ..self.entry(live, EntryKind::Ended, &caller) };
-                    if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
+                    let entry = JournalEntry {
+                        status: Some(SessionStatus::Ended),
+                        ..self.entry(live, EntryKind::Ended, caller.command_id(), &caller)
+                    };
+                    if let Appended::Committed(entry, _) = self.append(&session, live, entry, None, deadline).await? {
                         return Ok((live.head.clone(), Some(entry)));
                     }
                 }

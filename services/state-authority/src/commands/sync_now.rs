@@ -24,7 +24,7 @@ impl Authority {
         let before = document().await.map_err(Fault::Store)?.and_then(|document| document.sync);
         let work = SyncRequested { session_id: id.clone(), trigger: SyncTrigger::Manual };
         let payload = serde_json::to_vec(&work).map_err(|error| ErrorBody::unavailable("INTERNAL", error.to_string()))?;
-        let (subject, message_id) = (self.bus.subjects().session_sync(id), format!("{id}:manual:{}", caller.command_id));
+        let (subject, message_id) = (self.bus.subjects().session_sync(id), format!("{id}:manual:{}", caller.command_id()));
         self.bus.publish_stream(subject, &message_id, bus::Headers::new(), payload).await.map_err(|error| {
             tracing::info!(session = %id, %error, "a sync that was asked for could not be marked");
             ErrorBody::unavailable("DISCONNECTED", "the work could not be marked")

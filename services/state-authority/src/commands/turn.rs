@@ -68,8 +68,8 @@ impl Authority {
                 self.catch_up(&session, live, deadline).await?;
                 may_lead(caller, &live.head).map_err(Failure::Refused)?;
                 let Turn::To(kind, status) = decide(&live.head).map_err(Failure::Refused)? else { return Ok((live.head.clone(), None)) };
-                let entry = JournalEntry { status: Some(status), ..self.entry(live, kind, caller) };
-                if let Appended::Committed(entry) = self.append(&session, live, entry, None, deadline).await? {
+                let entry = JournalEntry { status: Some(status), ..self.entry(live, kind, caller.command_id(), caller) };
+                if let Appended::Committed(entry, _) = self.append(&session, live, entry, None, deadline).await? {
                     return Ok((live.head.clone(), Some(entry)));
                 }
             }
@@ -113,10 +113,11 @@ impl Authority {
         let document = document.ok_or_else(|| Fault::NoSuchSession(live.id.clone()))?;
         let (_, mut state) = self.initial_state(&document.campaign_id, deadline).await.map_err(Failure::Refused)?;
         let hash = state.hash();
-        let mut entry = JournalEntry { status: Some(SessionStatus::Active), ..self.entry(live, EntryKind::Start, caller) };
+        let mut entry =
+            JournalEntry { status: Some(SessionStatus::Active), ..self.entry(live, EntryKind::Start, caller.command_id(), caller) };
         if hash == live.head.hash {
             return match self.append(session, live, entry, None, deadline).await? {
-                Appended::Committed(entry) => Ok(Some(entry)),
+                Appended::Committed(entry, _) => Ok(Some(entry)),
                 Appended::Lost => Ok(None),
             };
         }

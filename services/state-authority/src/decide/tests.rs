@@ -2,7 +2,6 @@ use protocol::update::UpdateSource;
 use service_kit::TraceContext;
 
 use super::*;
-use crate::request;
 
 fn hash(n: u8) -> StateHash {
     StateHash::from_bytes([n; 32])
@@ -37,7 +36,7 @@ fn caller(user: &str) -> Caller {
         trace: TraceContext::new(false),
         span: service_kit::Span::none(TraceContext::new(false)),
         received_us: None,
-        command_id: request::fresh_id(),
+        command_id: std::sync::OnceLock::new(),
         command: None,
         deadline: tokio::time::Instant::now(),
     }

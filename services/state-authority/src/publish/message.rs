@@ -1,7 +1,8 @@
 //! An entry as every gateway and replica receives it.
 
-use bus::Headers;
+use bus::{Headers, Message};
 use bytes::Bytes;
+use game_state::Version;
 use protocol::{
     headers as name,
     update::{EntryKind, StateUpdateBroadcast},
@@ -16,17 +17,10 @@ pub(super) fn id(entry: &JournalEntry) -> String {
     format!("{}:{}:{}", entry.session, entry.epoch, entry.version)
 }
 
+/// What the payload does not say, because players must not need it. Each header costs every gateway as much as a field of the payload.
 pub(super) fn headers(outgoing: &Outgoing) -> Headers {
     let entry = &outgoing.entry;
-    let mut headers = Headers::new()
-        .with(name::EPOCH, entry.epoch.as_str())
-        .with(name::VERSION, entry.version.to_string())
-        .with(name::KIND, entry.kind.as_str())
-        .with(name::UPDATE, entry.update_id.as_str())
-        .with(name::DIGEST, &entry.digest);
-    if let Some(hash) = &entry.hash_after {
-        headers.set_hash(hash);
-    }
+    let mut headers = Headers::new().with(name::DIGEST, &entry.digest);
     if let Some(hash) = &entry.hash_before {
         headers.set_hash_before(hash);
     }
@@ -41,6 +35,11 @@ pub(super) fn headers(outgoing: &Outgoing) -> Headers {
         headers.set_trace_parent(trace);
     }
     headers
+}
+
+/// The version that a message of the stream says.
+pub(super) fn version(message: &Message) -> Option<Version> {
+    serde_json::from_slice::<StateUpdateBroadcast<'_>>(&message.payload).ok().map(|broadcast| broadcast.new_version)
 }
 
 /// The bytes that gateways put into a frame as they are.

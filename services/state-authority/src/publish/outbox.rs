@@ -32,6 +32,17 @@ struct State {
     moved_at: Option<Instant>,
 }
 
+/// What became of an entry that was committed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// Nothing is before it: it goes out at once.
+    Next,
+    /// It waits for others, or is out already.
+    Queued,
+    /// It goes out once it is read from the journal.
+    Dropped,
+}
+
 /// What the publisher does next.
 #[derive(Debug)]
 pub enum Step {
@@ -59,22 +70,24 @@ impl Outbox {
         }
     }
 
-    /// Holds an entry, unless that passes a bound: then everything held is dropped. Says whether it was.
-    pub(super) fn push(&self, outgoing: Outgoing, most: usize, most_bytes: usize, bytes: &HeldBytes) -> bool {
+    /// Holds an entry, unless that passes a bound: then everything held is dropped.
+    pub(super) fn push(&self, outgoing: Outgoing, most: usize, most_bytes: usize, bytes: &HeldBytes) -> Pushed {
         let mut state = self.state();
         let version = outgoing.entry.version;
         state.end = state.end.max(version);
         if state.reached.is_some_and(|reached| version <= reached) {
-            return false;
+            return Pushed::Queued;
         }
+        let is_next = !state.running && state.held.is_empty() && state.reached.is_some_and(|reached| reached.is_valid_next(version));
         let follows = state.held.back().is_none_or(|last| last.entry.version.is_valid_next(version));
         let total = bytes.add(size(&outgoing));
         state.held.push_back(outgoing);
         let drop = !follows || state.held.len() > most || total > most_bytes;
         if drop {
             bytes.sub(state.held.drain(..).map(|held| size(&held)).sum());
+            return Pushed::Dropped;
         }
-        drop
+        if is_next { Pushed::Next } else { Pushed::Queued }
     }
 
     /// Whether the caller has to run the publisher.

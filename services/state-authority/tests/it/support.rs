@@ -226,7 +226,11 @@ impl World {
     pub(crate) async fn streamed(&self) -> Vec<u64> {
         let subject = self.bus.subjects().session_updated(&self.session);
         let slice = self.bus.stream_since(STREAM_UPDATES, &subject, 0, 1000).await.unwrap_or_default();
-        slice.messages.iter().map(|stored| stored.message.headers.version().unwrap().get()).collect()
+        let version = |payload: &[u8]| {
+            let broadcast: Value = serde_json::from_slice(payload).unwrap();
+            broadcast["newVersion"].as_str().unwrap().parse().unwrap()
+        };
+        slice.messages.iter().map(|stored| version(&stored.message.payload)).collect()
     }
 
     pub(crate) async fn eventually_streamed(&self, versions: std::ops::RangeInclusive<u64>) {

@@ -8,7 +8,7 @@ use std::sync::{
 use bus::{Bus, Headers, Request};
 use game_state::{GameState, Limits, Operations, StateHash, Version};
 use protocol::{
-    Ack, Epoch, ErrorBody, Position, SessionStatus, UserId, headers as name,
+    Ack, Epoch, ErrorBody, SessionStatus, UserId, headers as name,
     history::HistoryEntry,
     update::{EntryKind, StateUpdateBroadcast, UpdateAccepted, UpdateSource},
 };
@@ -323,9 +323,7 @@ impl Script {
             game_master_id: entry.game_master_id.clone(),
         };
         let mut headers = Headers::new().with(name::DIGEST, &entry.digest);
-        headers.set_position(&Position { epoch: entry.epoch.clone(), version: entry.version });
         headers.set_hash_before(&entry.hash_before.unwrap());
-        headers.set_hash(&entry.hash_after.unwrap());
         Message {
             subject: self.bus.subjects().session_updated(&SESSION.parse().unwrap()),
             headers,
