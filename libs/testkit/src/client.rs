@@ -23,9 +23,10 @@ use tokio::{
 pub use wire::Transport;
 use wire::{Incoming, Wire};
 
-/// The SDK's own deadline for an answer.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(12);
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Longer than the gateway ever takes for an answer, though it be the word that it has none: also on a machine so crowded that
+/// the SDK's own deadline of 12 s would be too short for that word to arrive.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const RECONNECT_EVERY: Duration = Duration::from_millis(50);
 /// Messages that wait to be written; the sender waits when it is full.
 const OUTGOING: usize = 4096;

@@ -1,7 +1,5 @@
 //! One HTTP/1.1 request per connection: enough for REST and health.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use tokio::{
@@ -10,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::PATIENCE;
 
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -60,7 +58,7 @@ pub async fn post(base: &str, path: &str, token: Option<&str>, body: &Value) -> 
 
 /// `base` is `http://host:port`.
 pub async fn send(base: &str, path: &str, request: Request<'_>) -> anyhow::Result<Response> {
-    timeout(DEADLINE, exchange(base, path, request)).await.with_context(|| format!("{base}{path} did not answer within {DEADLINE:?}"))?
+    timeout(PATIENCE, exchange(base, path, request)).await.with_context(|| format!("{base}{path} did not answer within {PATIENCE:?}"))?
 }
 
 async fn exchange(base: &str, path: &str, request: Request<'_>) -> anyhow::Result<Response> {

@@ -41,4 +41,4 @@ pub use proxy::Proxy;
 pub use replica::Replica;
 pub use service::{Service, ServiceOptions};
 pub use tokens::Signer;
-pub use wait::eventually;
+pub use wait::{PATIENCE, eventually};

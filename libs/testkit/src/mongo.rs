@@ -4,21 +4,19 @@ pub mod bson;
 pub mod set;
 pub mod wire;
 
-use std::{path::PathBuf, process::ExitStatus, time::Duration};
+use std::{path::PathBuf, process::ExitStatus};
 
 use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
+    PATIENCE,
     ports::on_a_port,
     process::{Output, Process, Spec},
     scratch::{Scratch, random_name},
     tools::{self, Tool},
 };
-
-const START_DEADLINE: Duration = Duration::from_secs(60);
-const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Default)]
 pub struct MongoOptions {
@@ -103,7 +101,7 @@ impl Mongo {
     }
 
     pub async fn stop(&self) -> anyhow::Result<Option<ExitStatus>> {
-        self.process.terminate(STOP_DEADLINE).await
+        self.process.terminate(PATIENCE).await
     }
 
     pub fn kill9(&self) {
@@ -143,7 +141,7 @@ impl Mongo {
 
     async fn wait_ready(&self) -> anyhow::Result<()> {
         let primary = async || self.is_primary().await.is_ok_and(|primary| primary).then_some(());
-        self.process.ready("mongod to take writes", START_DEADLINE, primary).await
+        self.process.ready("mongod to take writes", PATIENCE, primary).await
     }
 
     /// Whether our server is up and primary. Makes the set on the way if it is a new one.

@@ -3,7 +3,7 @@
 pub mod cluster;
 pub mod wire;
 
-use std::{path::PathBuf, process::ExitStatus, time::Duration};
+use std::{path::PathBuf, process::ExitStatus};
 
 use anyhow::bail;
 use tokio::{
@@ -13,14 +13,12 @@ use tokio::{
 };
 
 use crate::{
+    PATIENCE,
     ports::on_a_port,
     process::{Output, Process, Spec},
     scratch::{Scratch, random_name},
     tools::{self, Tool},
 };
-
-const START_DEADLINE: Duration = Duration::from_secs(20);
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Default)]
 pub struct NatsOptions {
@@ -121,7 +119,7 @@ impl NatsServer {
     }
 
     pub async fn stop(&self) -> anyhow::Result<Option<ExitStatus>> {
-        self.process.terminate(STOP_DEADLINE).await
+        self.process.terminate(PATIENCE).await
     }
 
     pub fn kill9(&self) {
@@ -145,7 +143,7 @@ impl NatsServer {
 
     /// Ready means: the server that answers on the port calls itself by the name that we gave ours.
     async fn wait_ready(&self) -> anyhow::Result<()> {
-        let seen = self.process.ready("nats-server", START_DEADLINE, async || self.greeting().await.ok()).await?;
+        let seen = self.process.ready("nats-server", PATIENCE, async || self.greeting().await.ok()).await?;
         if !seen.contains(&format!("\"server_name\":\"{}\"", self.name)) {
             bail!("another nats-server answers on port {}", self.port);
         }

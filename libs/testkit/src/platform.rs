@@ -74,6 +74,19 @@ impl Default for PlatformOptions {
     }
 }
 
+impl PlatformOptions {
+    /// With deadlines of the services that no crowded machine comes to: for tests of what is answered, and not of how soon. What is set
+    /// already stands.
+    pub fn patient(mut self) -> Self {
+        let authority = [pair("COMMIT__DEADLINE_MS", "20000"), pair("REQUESTS__DEADLINE_MS", "20000")];
+        self.authority_config.splice(0..0, authority);
+        // The gateway waits longer than the authority, and a client longer still.
+        let gateway = [("REQUESTS__TIMEOUT_MS", "25000"), ("HTTP__TIMEOUT_MS", "110000"), ("HTTP__BODY_TIMEOUT_MS", "60000")];
+        self.gateway_config.splice(0..0, gateway.map(|(key, value)| pair(key, value)));
+        self
+    }
+}
+
 /// Everything ends on drop.
 pub struct Platform {
     // Dropped in this order: services before what they use.

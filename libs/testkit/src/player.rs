@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    PATIENCE,
     client::{Client, ClientOptions, Event, NoAnswer, Transport},
     replica::{Applied, Held, Replica, version_of},
 };
@@ -64,7 +65,7 @@ impl Player {
         #[expect(clippy::disallowed_methods, reason = "ends with the player; testkit has no lifecycle")]
         let task = tokio::spawn(follower.run());
         let player = Self { name: name.to_owned(), client, seen, task };
-        player.wait_until(Duration::from_secs(30), |_| true).await?;
+        player.wait_until(PATIENCE, |_| true).await?;
         Ok(player)
     }
 

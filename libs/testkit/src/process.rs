@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal};
 
-use crate::{reaper, wait::eventually};
+use crate::{
+    reaper,
+    wait::{PATIENCE, eventually},
+};
 
 /// How a child is started, each time anew.
 #[derive(Debug, Clone, Default)]
@@ -153,9 +156,19 @@ impl Process {
         bail!("{} did not end within {deadline:?} of SIGTERM and was killed", self.spec.name)
     }
 
-    /// Stops its clock, as a stalled machine would: connections stay open, nothing is answered.
+    /// Stops its clock, as a stalled machine would: connections stay open, nothing is answered. All of it stands still when this
+    /// returns.
     pub fn pause(&self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let pid = self.pid().with_context(|| format!("{} has ended", self.spec.name))?;
+        let end = Instant::now() + PATIENCE;
+        while !stands_still(pid)? {
+            if Instant::now() >= end {
+                bail!("{} does not stand still", self.spec.name);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     pub fn resume(&self) -> anyhow::Result<()> {
@@ -248,6 +261,18 @@ pub fn run_with_lines(command: &mut Command, mut line: impl FnMut(&str)) -> anyh
     let status = child.wait();
     reaper::forget_group(child.id());
     Ok(status?)
+}
+
+/// Whether every thread of a process is stopped.
+fn stands_still(pid: u32) -> anyhow::Result<bool> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that is gone by now does nothing either.
+        let stat = std::fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+        if stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('T')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn start_in_group(command: &mut Command) -> anyhow::Result<Child> {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,7 @@ pub struct Proxy {
     port: u16,
     faults: watch::Sender<Faults>,
     carried: Arc<AtomicU64>,
+    open: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
@@ -54,10 +55,11 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let faults = watch::Sender::new(Faults::default());
-        let carried = Arc::<AtomicU64>::default();
+        let (carried, open) = (Arc::<AtomicU64>::default(), Arc::<AtomicUsize>::default());
         #[expect(clippy::disallowed_methods, reason = "ends with the proxy; testkit has no lifecycle")]
-        let task = tokio::spawn(accept(listener, target.to_owned(), faults.subscribe(), Arc::clone(&carried))).abort_handle();
-        Ok(Self { port, faults, carried, task })
+        let task =
+            tokio::spawn(accept(listener, target.to_owned(), faults.subscribe(), Arc::clone(&carried), Arc::clone(&open))).abort_handle();
+        Ok(Self { port, faults, carried, open, task })
     }
 
     pub fn port(&self) -> u16 {
@@ -71,6 +73,11 @@ impl Proxy {
     /// Bytes carried so far, both directions together.
     pub fn carried(&self) -> u64 {
         self.carried.load(Ordering::Relaxed)
+    }
+
+    /// Connections that are open now. After a cut there are none as soon as each has been ended.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     pub fn set_to_server(&self, link: Link) {
@@ -122,24 +129,46 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, faults: watch::Receiver<Faults>, carried: Arc<AtomicU64>) {
+async fn accept(listener: TcpListener, target: String, faults: watch::Receiver<Faults>, carried: Arc<AtomicU64>, open: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                if faults.borrow().refusing {
+                // At one look: a connection that was taken before a cut is ended by it.
+                let Faults { refusing, resets, .. } = *faults.borrow();
+                if refusing {
                     continue;
                 }
-                connections.spawn(connection(client, target.clone(), faults.clone(), Arc::clone(&carried)));
+                let (counted, serving) = (Open::one(&open), connection(client, target.clone(), resets, faults.clone(), Arc::clone(&carried)));
+                connections.spawn(async move {
+                    serving.await;
+                    drop(counted);
+                });
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn connection(mut client: TcpStream, target: String, faults: watch::Receiver<Faults>, carried: Arc<AtomicU64>) {
-    let begun = faults.borrow().resets;
+/// Counts a connection as long as it is open.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn one(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// `begun`: the count of resets when it was taken.
+async fn connection(mut client: TcpStream, target: String, begun: u64, faults: watch::Receiver<Faults>, carried: Arc<AtomicU64>) {
     let Ok(mut server) = TcpStream::connect(&target).await else { return };
     // At worst a piece waits for the one before it.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));

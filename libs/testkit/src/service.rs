@@ -6,20 +6,16 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
 
 use crate::{
-    http,
+    PATIENCE, http,
     ports::free_port,
     process::{self, Output, Process, Spec},
     scratch::Scratch,
 };
-
-const START_DEADLINE: Duration = Duration::from_secs(30);
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Names the directory of built service programs; nothing is built then.
 const BIN_DIR: &str = "STATEWARD_BIN_DIR";
@@ -91,7 +87,7 @@ impl Service {
 
     pub async fn wait_ready(&self) -> anyhow::Result<()> {
         let what = format!("{} to be ready", self.process.name());
-        self.process.ready(&what, START_DEADLINE, async || self.is_ready().await.then_some(())).await
+        self.process.ready(&what, PATIENCE, async || self.is_ready().await.then_some(())).await
     }
 
     pub async fn is_ready(&self) -> bool {
@@ -111,7 +107,7 @@ impl Service {
 
     /// SIGTERM, and waits for its end.
     pub async fn terminate(&self) -> anyhow::Result<Option<ExitStatus>> {
-        self.process.terminate(STOP_DEADLINE).await
+        self.process.terminate(PATIENCE).await
     }
 
     pub fn pause(&self) -> anyhow::Result<()> {

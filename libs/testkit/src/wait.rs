@@ -7,8 +7,16 @@ use std::{
 
 use anyhow::bail;
 
-/// Between two looks: short enough not to slow a test, long enough not to take the processor from what is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Far more than anything here takes, also on a crowded machine several times slower than ours: only what never comes takes so long.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks at first: short enough not to slow a test.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Between two looks after a while: long enough not to take the processor from what is waited for.
+const LOOK_AGAIN_LATER: Duration = Duration::from_millis(50);
+
+/// A look that takes longer hangs, at a server that is gone without a word: it is given up and another one taken.
+const LOOK_TAKES: Duration = Duration::from_secs(30);
 
 /// Looks until `check` gives a value. At the deadline the error says what was waited for.
 pub async fn eventually<T, F, Fut>(what: &str, deadline: Duration, mut check: F) -> anyhow::Result<T>
@@ -17,12 +25,14 @@ where
     Fut: Future<Output = Option<T>>,
 {
     let end = Instant::now() + deadline;
+    let mut pause = LOOK_AGAIN;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left.max(LOOK_EVERY), check()).await {
+        match tokio::time::timeout(left.clamp(LOOK_AGAIN, LOOK_TAKES), check()).await {
             Ok(Some(value)) => return Ok(value),
             _ if Instant::now() >= end => bail!("waited {deadline:?} in vain for {what}"),
-            _ => tokio::time::sleep(LOOK_EVERY).await,
+            _ => tokio::time::sleep(pause).await,
         }
+        pause = (pause * 5 / 4).min(LOOK_AGAIN_LATER);
     }
 }

@@ -90,22 +90,7 @@ impl WebSocket {
 
     /// One frame, masked as a client's must be.
     pub async fn send(&mut self, last: bool, opcode: u8, payload: &[u8]) -> anyhow::Result<()> {
-        let mut frame = vec![u8::from(last) << 7 | opcode];
-        match payload.len() {
-            length @ 0..126 => frame.push(0x80 | length as u8),
-            length @ 126..=0xffff => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&(length as u16).to_be_bytes());
-            }
-            length => {
-                frame.push(0x80 | 127);
-                frame.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        }
-        let mask = random_bytes::<4>();
-        frame.extend_from_slice(&mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        self.send_bytes(&frame).await
+        self.send_bytes(&frame(last, opcode, payload)).await
     }
 
     /// Any bytes at all.
@@ -164,4 +149,24 @@ impl WebSocket {
         self.buffer.drain(..start + length);
         Ok(Some((first & 0x80 != 0, first & 0x0f, payload)))
     }
+}
+
+/// A frame as a client sends it: several of them may go in one write.
+pub fn frame(last: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![u8::from(last) << 7 | opcode];
+    match payload.len() {
+        length @ 0..126 => frame.push(0x80 | length as u8),
+        length @ 126..=0xffff => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    let mask = random_bytes::<4>();
+    frame.extend_from_slice(&mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
 }

@@ -17,6 +17,8 @@ use crate::mongo::wire::Connection;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const SERVER_AGAIN: Duration = Duration::from_millis(100);
+/// A mongod that does not say by then whether it is primary is passed over.
+const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Stops on drop.
 pub struct Reader {
@@ -65,8 +67,8 @@ impl Reader {
 /// A connection to the one of these mongods that is primary.
 pub async fn primary(mongods: &[u16]) -> anyhow::Result<Connection> {
     for port in mongods {
-        let Ok(Ok(mut connection)) = timeout(Duration::from_secs(1), Connection::open(*port)).await else { continue };
-        let hello = timeout(Duration::from_secs(1), connection.command("admin", "hello", json!(1), json!({}))).await;
+        let Ok(Ok(mut connection)) = timeout(HELLO_DEADLINE, Connection::open(*port)).await else { continue };
+        let hello = timeout(HELLO_DEADLINE, connection.command("admin", "hello", json!(1), json!({}))).await;
         if hello.is_ok_and(|hello| hello.is_ok_and(|hello| hello["isWritablePrimary"] == true)) {
             return Ok(connection);
         }

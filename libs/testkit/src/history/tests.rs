@@ -206,5 +206,5 @@ fn a_bound_that_is_passed_and_an_answer_that_took_too_long_are_found() {
     let memory = |seen| vec![Bound { what: "memory".into(), seen, limit: 2.0 }];
     assert_eq!(promises(|history| history.evidence.bounds = memory(2.0)), []);
     assert_eq!(promises(|history| history.evidence.bounds = memory(3.0)), [Promise::Bounded]);
-    assert_eq!(promises(|history| history.sent[0].took = std::time::Duration::from_secs(60)), [Promise::Bounded]);
+    assert_eq!(promises(|history| history.sent[0].took = std::time::Duration::from_secs(90)), [Promise::Bounded]);
 }

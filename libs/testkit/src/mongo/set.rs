@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{arguments, wire::Connection};
 use crate::{
+    PATIENCE,
     ports::free_port,
     process::{Output, Process, Spec},
     scratch::{Scratch, random_name},
@@ -14,7 +15,8 @@ use crate::{
     wait::eventually,
 };
 
-const READY_DEADLINE: Duration = Duration::from_secs(90);
+/// One that does not say by then what it is gets asked again.
+const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 const MEMBERS: usize = 3;
 
 /// Gone on drop.
@@ -80,7 +82,7 @@ impl ReplicaSet {
             self.members.iter().enumerate().map(|(id, member)| json!({"_id": id, "host": format!("127.0.0.1:{}", member.port)})).collect();
         let settings = json!({"electionTimeoutMillis": election_timeout.as_millis() as u64, "heartbeatIntervalMillis": 500});
         let config = json!({"_id": self.name, "members": members, "settings": settings});
-        eventually("the set to be made", READY_DEADLINE, async || {
+        eventually("the set to be made", PATIENCE, async || {
             let mut connection = self.members[0].connect().await.ok()?;
             connection.command("admin", "replSetInitiate", config.clone(), json!({})).await.ok()
         })
@@ -101,9 +103,9 @@ impl ReplicaSet {
 
     /// The one of these members that takes writes, as soon as one does.
     pub async fn primary_among(&self, members: &[usize]) -> anyhow::Result<usize> {
-        eventually("the set to have a primary", READY_DEADLINE, async || {
+        eventually("the set to have a primary", PATIENCE, async || {
             for index in members {
-                let hello = tokio::time::timeout(Duration::from_secs(1), self.members[*index].hello()).await;
+                let hello = tokio::time::timeout(HELLO_DEADLINE, self.members[*index].hello()).await;
                 if hello.is_ok_and(|hello| hello.is_ok_and(|hello| hello["isWritablePrimary"] == json!(true))) {
                     return Some(*index);
                 }
@@ -115,7 +117,7 @@ impl ReplicaSet {
 
     /// Waits until every member is primary or follows one.
     pub async fn all_follow(&self) -> anyhow::Result<()> {
-        eventually("every member to follow", READY_DEADLINE, async || {
+        eventually("every member to follow", PATIENCE, async || {
             let mut primaries = 0;
             for member in &self.members {
                 let hello = member.hello().await.ok()?;

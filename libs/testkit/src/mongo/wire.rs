@@ -2,8 +2,6 @@
 
 mod scram;
 
-use std::time::Duration;
-
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value, json};
 use tokio::{
@@ -13,9 +11,9 @@ use tokio::{
 };
 
 use super::bson;
+use crate::PATIENCE;
 
 const OP_MSG: i32 = 2013;
-const DEADLINE: Duration = Duration::from_secs(30);
 /// mongod's own limit of one message.
 const MAX_MESSAGE: usize = 48_000_000;
 
@@ -26,7 +24,7 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open(port: u16) -> anyhow::Result<Self> {
-        let stream = timeout(DEADLINE, TcpStream::connect(("127.0.0.1", port))).await??;
+        let stream = timeout(PATIENCE, TcpStream::connect(("127.0.0.1", port))).await??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, request: 0 })
     }
@@ -35,7 +33,7 @@ impl Connection {
     pub async fn command(&mut self, database: &str, name: &str, value: Value, fields: Value) -> anyhow::Result<Value> {
         let fields = object(fields)?;
         let document = bson::encode(Some((name, &value)), &fields, Some(("$db", &json!(database))))?;
-        let reply = timeout(DEADLINE, self.exchange(&document)).await.with_context(|| format!("{name} was not answered"))??;
+        let reply = timeout(PATIENCE, self.exchange(&document)).await.with_context(|| format!("{name} was not answered"))??;
         if reply["ok"].as_f64() != Some(1.0) {
             bail!("{name}: {} ({})", reply["errmsg"].as_str().unwrap_or("refused"), reply["code"]);
         }

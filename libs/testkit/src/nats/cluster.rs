@@ -1,14 +1,11 @@
 //! Three nats-servers that are one cluster, so that a stream of three copies has a leader that can be lost.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use serde_json::Value;
 
 use super::{NatsOptions, NatsServer, wire::Connection};
-use crate::{ports::free_port, scratch::random_name, wait::eventually};
+use crate::{PATIENCE, ports::free_port, scratch::random_name, wait::eventually};
 
-const READY_DEADLINE: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 3;
 
 /// Gone on drop.
@@ -42,7 +39,7 @@ impl NatsCluster {
             nodes.push(NatsServer::start_with(NatsOptions { configuration, ..NatsOptions::default() }).await?);
         }
         let cluster = Self { nodes };
-        eventually("JetStream to have a leader", READY_DEADLINE, async || {
+        eventually("JetStream to have a leader", PATIENCE, async || {
             for node in &cluster.nodes {
                 Connection::open(&node.address()).await.ok()?.jetstream("INFO", Value::Null).await.ok()?;
             }
@@ -59,7 +56,7 @@ impl NatsCluster {
 
     /// The node that leads a stream. An answer without a leader may be an old one and is not taken.
     pub async fn leader(&self, stream: &str) -> anyhow::Result<usize> {
-        eventually(&format!("{stream} to have a leader"), READY_DEADLINE, async || {
+        eventually(&format!("{stream} to have a leader"), PATIENCE, async || {
             for node in self.nodes.iter().filter(|node| node.process().is_running()) {
                 let Ok(mut connection) = Connection::open(&node.address()).await else { continue };
                 let Ok(info) = connection.jetstream(&format!("STREAM.INFO.{stream}"), Value::Null).await else { continue };

@@ -1,7 +1,5 @@
 //! A small client of nats-server: one connection, one request at a time. Shares no code with the bus.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tokio::{
@@ -10,9 +8,8 @@ use tokio::{
     time::timeout,
 };
 
-use crate::scratch::random_name;
+use crate::{PATIENCE, scratch::random_name};
 
-const DEADLINE: Duration = Duration::from_secs(12);
 /// The most that one batch of a stream brings.
 const BATCH: u64 = 1000;
 /// What a server says at the end of a batch, and when there is nothing.
@@ -43,7 +40,7 @@ impl Message {
 impl Connection {
     /// `address` is `host:port`.
     pub async fn open(address: &str) -> anyhow::Result<Self> {
-        let stream = timeout(DEADLINE, TcpStream::connect(address)).await??;
+        let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         let inbox = format!("_INBOX.{}", random_name());
         let mut connection = Self { stream: BufReader::new(stream), inbox, requests: 0 };
@@ -129,7 +126,7 @@ impl Connection {
                 }
             }
         };
-        timeout(DEADLINE, search).await.context("no answer within the deadline")?
+        timeout(PATIENCE, search).await.context("no answer within the deadline")?
     }
 
     async fn next(&mut self) -> anyhow::Result<(String, Message)> {

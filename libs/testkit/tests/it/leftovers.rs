@@ -1,11 +1,10 @@
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use testkit::{
-    eventually,
+    PATIENCE, eventually,
     process::{Output, Process, Spec},
     scratch::Scratch,
 };
@@ -42,17 +41,15 @@ async fn a_killed_test_leaves_no_process_and_no_directory() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let text = eventually("the victim's report", Duration::from_secs(20), async || std::fs::read_to_string(&report).ok()).await.unwrap();
+    let text = eventually("the victim's report", PATIENCE, async || std::fs::read_to_string(&report).ok()).await.unwrap();
     let (group, directory) = text.split_once('\n').unwrap();
     let group: i32 = group.parse().unwrap();
     assert!(group_lives(group) && PathBuf::from(directory).is_dir());
     victim.kill().unwrap();
     victim.wait().unwrap();
-    eventually("everything to be gone", Duration::from_secs(20), async || {
-        (!group_lives(group) && !PathBuf::from(directory).exists()).then_some(())
-    })
-    .await
-    .unwrap();
+    eventually("everything to be gone", PATIENCE, async || (!group_lives(group) && !PathBuf::from(directory).exists()).then_some(()))
+        .await
+        .unwrap();
 }
 
 /// Whether any process of the group is alive. One that ended and was not waited for by its foster parent does not count.

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use testkit::{Proxy, proxy::Link};
+use testkit::{PATIENCE, Proxy, eventually, proxy::Link};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -34,15 +34,15 @@ async fn round_trip(stream: &mut TcpStream) -> std::io::Result<Duration> {
 async fn latency_is_added_in_both_directions_and_taken_back() {
     let proxy = echo().await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    proxy.set_latency(Duration::from_millis(60));
-    assert!(round_trip(&mut stream).await.unwrap() >= Duration::from_millis(120));
+    proxy.set_latency(Duration::from_millis(300));
+    assert!(round_trip(&mut stream).await.unwrap() >= Duration::from_millis(600));
     proxy.heal();
     // On a busy machine one may be slow by itself, but not all of them.
     let mut fastest = Duration::MAX;
     for _ in 0..20 {
         fastest = fastest.min(round_trip(&mut stream).await.unwrap());
     }
-    assert!(fastest < Duration::from_millis(60), "{fastest:?}");
+    assert!(fastest < Duration::from_millis(300), "{fastest:?}");
     assert_eq!(proxy.carried(), 21 * 8);
 }
 
@@ -55,6 +55,7 @@ async fn a_cut_resets_connections_and_refuses_new_ones_until_it_heals() {
     assert_eq!(stream.read(&mut [0; 4]).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     let mut refused = TcpStream::connect(proxy.address()).await.unwrap();
     assert!(matches!(refused.read(&mut [0; 4]).await, Ok(0) | Err(_)));
+    eventually("each connection to be ended", PATIENCE, async || (proxy.open() == 0).then_some(())).await.unwrap();
     proxy.heal();
     round_trip(&mut TcpStream::connect(proxy.address()).await.unwrap()).await.unwrap();
 }
@@ -68,7 +69,7 @@ async fn half_open_is_silence() {
     let silence = timeout(Duration::from_millis(200), round_trip(&mut stream)).await;
     assert!(silence.is_err(), "neither an answer nor an error");
     proxy.heal();
-    let end = timeout(Duration::from_secs(5), stream.read(&mut [0; 4])).await.expect("what lost bytes is ended");
+    let end = timeout(PATIENCE, stream.read(&mut [0; 4])).await.expect("what lost bytes is ended");
     assert!(matches!(end, Ok(0) | Err(_)));
 }
 
