@@ -24,7 +24,7 @@ async function openSocketIo(transport, url, token, heard) {
     await new Promise((resolve) => socket.io.engine.once("upgrade", resolve));
   }
   return {
-    ask: (name, data) => socket.timeout(12_000).emitWithAck(name, data),
+    ask: (name, data) => socket.timeout(60_000).emitWithAck(name, data),
     /** What carries it now. */
     carrier: () => socket.io.engine.transport.name,
     /** The connection breaks; the client comes back by itself. */

@@ -54,7 +54,7 @@ class Seat {
   /** Until it has been told of an event so many times. */
   hears(event, times = 1) {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${this.name} was not told of ${event}: ${JSON.stringify(this.told)}`)), 20_000);
+      const late = setTimeout(() => reject(new Error(`${this.name} was not told of ${event}: ${JSON.stringify(this.told)}`)), 120_000);
       const check = () => {
         if (this.told.filter(([name]) => name === event).length < times) return false;
         clearTimeout(late);

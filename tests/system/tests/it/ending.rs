@@ -1,7 +1,5 @@
 //! The end of a session: the campaign's documents are written first, and only then the session is ended.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
 use serde_json::json;
 use testkit::{PlatformOptions, client::accepted, replica::canonical};
@@ -13,7 +11,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ending_a_session_writes_the_campaign_and_refuses_later_updates() -> anyhow::Result<()> {
-    let table = Table::set(PlatformOptions::default()).await?;
+    let table = Table::set(PlatformOptions::default().patient()).await?;
     let (gm, players) = (table.gm().await?, table.players().await?);
     let mut play = Play::new("ending");
     for _ in 0..50 {
@@ -22,7 +20,7 @@ async fn ending_a_session_writes_the_campaign_and_refuses_later_updates() -> any
     let ended = accepted(gm.client.request("gameSession:end", json!(table.session)).await?)?;
     ensure!(ended["session"]["status"] == "ended" || ended["status"] == "ended", "{ended}");
     for follower in players.iter().chain([&gm]) {
-        let event = follower.client.wait_for("gameSession:ended", Duration::from_secs(10), |_| true).await?;
+        let event = follower.client.wait_for("gameSession:ended", SETTLE, |_| true).await?;
         ensure!(event.data["sessionId"] == table.session.as_str() && event.data["endedBy"] == "gm", "{:?}", event.data);
     }
     // The entries `ending` and `ended` are versions of their own.

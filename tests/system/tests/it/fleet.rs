@@ -11,14 +11,14 @@ use std::{
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use testkit::{GameMaster, Platform, PlatformOptions, Player, Transport, client::Status};
+use testkit::{GameMaster, PATIENCE, Platform, PlatformOptions, Player, Transport, client::Status};
 
 use self::balancer::Balancer;
 use crate::table::{GM, SETTLE, empty_campaign};
 
 /// One user may have sixteen on a gateway, and sits at both tables.
 const CONNECTIONS_A_USER: usize = 8;
-const ONE_UPDATE: Duration = Duration::from_secs(60);
+const ONE_UPDATE: Duration = PATIENCE;
 
 fn clients(usual: usize, long: usize) -> usize {
     if std::env::var_os("STATEWARD_FLEET").is_some() { long } else { usual }

@@ -19,7 +19,7 @@ async fn campaign(platform: &Platform) -> anyhow::Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_megabytes_are_let_in_and_what_is_refused_of_them_is_named_with_what_is_stored() -> anyhow::Result<()> {
-    let platform = Platform::start(PlatformOptions { authorities: 1, sync_workers: 0, ..PlatformOptions::default() }).await?;
+    let platform = Platform::start(PlatformOptions { authorities: 1, sync_workers: 0, ..PlatformOptions::default() }.patient()).await?;
     let (url, admin) = (platform.url(), platform.admin_token());
     let import = async |campaign: &str, documents: Value| {
         http::post(&url, &format!("/api/campaigns/{campaign}/import"), Some(&admin), &documents).await

@@ -1,11 +1,11 @@
 //! The two kinds of log lines that are an interface: their fields, and that they can be asked for while a service runs.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use testkit::{
-    Client, PlatformOptions, Service, Transport,
+    Client, PATIENCE, PlatformOptions, Service, Transport,
     client::{accepted, update},
     eventually, http,
     process::Output,
@@ -13,7 +13,6 @@ use testkit::{
 
 use crate::table::{GM, Table};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "a secret mood";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// Of every line.

@@ -12,7 +12,7 @@ async fn every_way_to_see_a_session_goes_by_the_service_of_memberships_and_close
     // `ann` is a participant of the session and none of the service's; `zoe` the other way round.
     members.answer(Some(json!({"participantIds": ["ben", "zoe"]})));
     let url = format!("http://127.0.0.1:{}/{{campaignId}}/{{sessionId}}", members.port());
-    let gateway_config = vec![("MEMBERSHIP__URL".to_owned(), url)];
+    let gateway_config = vec![("MEMBERSHIP__URL".to_owned(), url), ("MEMBERSHIP__TIMEOUT_MS".to_owned(), "60000".to_owned())];
     let platform = Platform::start(PlatformOptions { authorities: 1, gateway_config, ..PlatformOptions::default() }).await?;
     let campaign = platform.load_campaign(&empty_campaign()).await?;
     let session = platform.create_session(&campaign, "The Drowned Bell", GM, &["ann", "ben"]).await?;

@@ -5,16 +5,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use testkit::{Client, Collector, Platform, PlatformOptions, Transport, client, eventually, http, service::workspace};
+use testkit::{Client, Collector, PATIENCE, Platform, PlatformOptions, Transport, client, eventually, http, service::workspace};
 
 use crate::table::{GM, Table};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_that_dashboards_and_alerts_name_is_exported() {

@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use testkit::{
+    PATIENCE,
     client::NoAnswer,
     game_master::{Outcome, Sent},
 };
 
 use crate::follower::Follower;
-
-/// An update is sent again until it is answered with success; no fault of these tests lasts longer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An accepted update: what was sent and the first answer that told of its success.
 pub struct Accepted {
@@ -96,6 +94,7 @@ impl Play {
 
 /// The same id and the same version every time: that is what makes sending again safe.
 pub async fn send_until_accepted(session: &str, gm: &Follower, id: &str, base: u64, operations: &Value) -> anyhow::Result<Value> {
+    // No fault of these tests lasts longer.
     let end = Instant::now() + PATIENCE;
     let mut last = String::new();
     while Instant::now() < end {

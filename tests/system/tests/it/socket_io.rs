@@ -1,10 +1,10 @@
 //! The Socket.IO client that npm has, unmodified, against the gateway: the same script of a table over every transport.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use testkit::{Platform, PlatformOptions, service::workspace};
+use testkit::{PATIENCE, Platform, PlatformOptions, service::workspace};
 use tokio::{process::Command, time::timeout};
 
 use crate::table::{GM, PLAYERS, empty_campaign};
@@ -18,7 +18,7 @@ async fn play(platform: &Platform, transport: &str, gateways: usize) -> anyhow::
     let table = json!({"transport": transport, "urls": urls, "session": session, "gm": token(GM), "player": token("ann")});
     let script = workspace().join("tests/system/socket-io/table.mjs");
     let run = Command::new("node").arg(script).arg(table.to_string()).stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(Duration::from_secs(120), run).await.with_context(|| format!("{transport}: the script hangs"))??;
+    let output = timeout(5 * PATIENCE, run).await.with_context(|| format!("{transport}: the script hangs"))??;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{transport}: {errors}");
     serde_json::from_slice(&output.stdout).with_context(|| format!("{transport}: {errors}"))
@@ -27,7 +27,7 @@ async fn play(platform: &Platform, transport: &str, gateways: usize) -> anyhow::
 #[tokio::test(flavor = "multi_thread")]
 async fn every_transport_tells_the_same_story_and_polling_does_through_two_gateways() -> anyhow::Result<()> {
     ensure!(Path::new(&workspace()).join("node_modules/socket.io-client").exists(), "run `npm ci` first: this is socket.io-client's test");
-    let platform = Platform::start(PlatformOptions { gateways: 2, authorities: 1, ..PlatformOptions::default() }).await?;
+    let platform = Platform::start(PlatformOptions { gateways: 2, authorities: 1, ..PlatformOptions::default() }.patient()).await?;
     let told = play(&platform, "plain", 1).await?;
     let steps = told["seen"]["player"]["told"].as_array().context("what the player was told")?.len();
     ensure!(steps > 12, "the player was told of {steps} events: {told}");

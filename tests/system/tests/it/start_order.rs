@@ -1,11 +1,7 @@
 //! Every service starts in any order, waits for what it needs, and says so.
 
-use std::time::Duration;
-
 use anyhow::ensure;
-use testkit::{Mongo, NatsServer, Service, ServiceOptions, Signer, eventually, http, ports::free_port};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use testkit::{Mongo, NatsServer, PATIENCE, Service, ServiceOptions, Signer, eventually, http, ports::free_port};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_that_start_before_anything_else_wait_and_say_for_what() -> anyhow::Result<()> {

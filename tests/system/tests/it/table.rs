@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Platform, PlatformOptions, Transport, eventually};
+use testkit::{PATIENCE, Platform, PlatformOptions, Transport, eventually};
 
 use crate::{follower::Follower, journal, play::version_of};
 
 pub const GM: &str = "gm";
 pub const PLAYERS: [&str; 4] = ["ann", "ben", "cem", "dia"];
 /// How long the parts of the platform may take to agree after the last update or fault.
-pub const SETTLE: Duration = Duration::from_secs(40);
+pub const SETTLE: Duration = PATIENCE;
 
 pub struct Table {
     pub platform: Platform,

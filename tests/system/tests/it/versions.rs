@@ -32,7 +32,7 @@ struct Spoken {
 
 /// Everything that the messages with other names carry: updates, replicas that check hash after hash, reading back, the end.
 async fn play(options: PlatformOptions, spoken: Spoken) -> anyhow::Result<()> {
-    let table = Table::set(PlatformOptions { authorities: 1, gateways: 2, ..options }).await?;
+    let table = Table::set(PlatformOptions { authorities: 1, gateways: 2, ..options }.patient()).await?;
     let session = table.session.as_str();
     let (gm, players) = (table.gm().await?, table.players().await?);
     let held = gm.held();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use testkit::{Client, PlatformOptions, Transport, client::accepted, eventually, replica::canonical};
+use testkit::{Client, PATIENCE, PlatformOptions, Transport, client::accepted, eventually, replica::canonical};
 
 use crate::{
     play::{Play, version_of},
@@ -13,8 +13,9 @@ use crate::{
 };
 
 const BACKING: [&str; 5] = ["campaigns", "characters", "actors", "items", "encounters"];
-/// Short forms of the defaults, 15 s and 10 s.
-const TIMEOUT: Duration = Duration::from_secs(6);
+/// Short forms of the defaults, 15 s and 10 s. A gateway that is there says so many times within it.
+const TIMEOUT: Duration = Duration::from_secs(9);
+const RENEWED_MS: &str = "1000";
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What MongoDB was told to write below a database since its profiler was set on, by collection.
@@ -33,11 +34,14 @@ async fn writes(table: &Table, collections: &[&str]) -> anyhow::Result<usize> {
 #[tokio::test(flavor = "multi_thread")]
 async fn play_writes_no_document_of_the_campaign() -> anyhow::Result<()> {
     const UPDATES: u64 = 150;
-    let table = Table::set(PlatformOptions {
-        // A snapshot after each few updates too: it must not touch them either.
-        authority_config: vec![("SNAPSHOT__UPDATES".into(), "16".into())],
-        ..PlatformOptions::default()
-    })
+    let table = Table::set(
+        PlatformOptions {
+            // A snapshot after each few updates too: it must not touch them either.
+            authority_config: vec![("SNAPSHOT__UPDATES".into(), "16".into())],
+            ..PlatformOptions::default()
+        }
+        .patient(),
+    )
     .await?;
     let gm = table.gm().await?;
     let mut mongo = table.platform.mongo.connect().await?;
@@ -93,6 +97,7 @@ async fn shown(table: &Table, session: &str) -> anyhow::Result<Option<u64>> {
 async fn whoever_loses_the_game_master_the_campaign_is_current_soon_after() -> anyhow::Result<()> {
     let table = Table::set(PlatformOptions {
         gateways: 2,
+        gateway_config: vec![("PRESENCE__RENEW_MS".into(), RENEWED_MS.into())],
         sync_worker_config: vec![
             ("PRESENCE__TIMEOUT_MS".into(), TIMEOUT.as_millis().to_string()),
             ("PRESENCE__GRACE_MS".into(), GRACE.as_millis().to_string()),
@@ -113,8 +118,7 @@ async fn whoever_loses_the_game_master_the_campaign_is_current_soon_after() -> a
     table.platform.gateways[1].service.kill9();
     let lost = [browser.kill_browser(), both.kill_browser(), (gateway.what, gateway.session.clone())];
     for (what, session) in &lost {
-        let most = TIMEOUT + GRACE + Duration::from_secs(10);
-        eventually(&format!("the campaign to be current after {what}"), most, async || {
+        eventually(&format!("the campaign to be current after {what}"), PATIENCE, async || {
             (shown(&table, session).await.ok()? == Some(1)).then_some(())
         })
         .await?;

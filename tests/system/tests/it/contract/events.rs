@@ -10,7 +10,7 @@ use testkit::{Client, PlatformOptions, Transport};
 use super::Contract;
 use crate::table::{GM, Table};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = testkit::PATIENCE;
 
 struct Sent {
     name: String,
@@ -66,7 +66,7 @@ fn schema_of_event(document: &Value, name: &str) -> anyhow::Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_is_answered_and_told_as_the_document_says() -> anyhow::Result<()> {
-    let table = Table::set(PlatformOptions { authorities: 1, ..PlatformOptions::default() }).await?;
+    let table = Table::set(PlatformOptions { authorities: 1, ..PlatformOptions::default() }.patient()).await?;
     let api = Contract::served(&table.platform.url(), "/api/asyncapi.json").await?;
     let sent = sent_by_clients(&api.document)?;
     ensure!(sent.len() > 20);

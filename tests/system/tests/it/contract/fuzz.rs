@@ -94,7 +94,7 @@ impl Dice {
 async fn whatever_is_asked_the_answer_is_documented_and_never_our_fault() -> anyhow::Result<()> {
     let seed = std::env::var("STATEWARD_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let mut dice = Dice(seed);
-    let platform = Platform::start(PlatformOptions { authorities: 1, ..PlatformOptions::default() }).await?;
+    let platform = Platform::start(PlatformOptions { authorities: 1, ..PlatformOptions::default() }.patient()).await?;
     let api = Contract::served(&platform.url(), "/api/openapi.json").await?;
     let campaign = platform.load_campaign(&empty_campaign()).await?;
     let session = platform.create_session(&campaign, "The Drowned Bell", GM, &["p1"]).await?;

@@ -19,7 +19,7 @@ fn reason(answer: &Value) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_does_for_each_role_what_its_document_says() -> anyhow::Result<()> {
-    let platform = Platform::start(PlatformOptions { authorities: 1, ..PlatformOptions::default() }).await?;
+    let platform = Platform::start(PlatformOptions { authorities: 1, ..PlatformOptions::default() }.patient()).await?;
     let user = |id: &str| platform.signer.user(id, id);
     let roles = Roles { admin: platform.admin_token(), gm: user("gm"), player: user("p1"), stranger: user("mallory") };
     let api = Contract::served(&platform.url(), "/api/openapi.json").await?;

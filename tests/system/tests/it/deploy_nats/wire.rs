@@ -15,7 +15,7 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = testkit::PATIENCE;
 
 /// How a client proves itself, and whom it trusts.
 pub struct Tls {

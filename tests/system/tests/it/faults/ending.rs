@@ -17,7 +17,10 @@ use crate::{
     table::{GM, SETTLE, Table},
 };
 
-const SOON: Duration = Duration::from_secs(90);
+/// An election, and the end tried again after it.
+const SOON: Duration = Duration::from_secs(240);
+/// Longer than it takes to kill the primary that holds the commit.
+const HELD_MS: u64 = 60_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_whose_end_loses_the_primary_ends_once_and_with_everything_written() -> anyhow::Result<()> {
@@ -36,13 +39,13 @@ async fn a_session_whose_end_loses_the_primary_ends_once_and_with_everything_wri
     // Only the write-back commits a transaction here: it is held on its way, and the primary dies with it.
     let first = set.primary().await?;
     let mut primary = set.members[first].connect().await?;
-    let held = json!({"failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 5000});
+    let held = json!({"failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": HELD_MS});
     let point = json!({"mode": {"times": 1}, "data": held});
     let set_on = primary.command("admin", "configureFailPoint", json!("failCommand"), point).await?;
     let entered = set_on["count"].as_i64().context("a count")? + 1;
     let end = gm.client.request("gameSession:end", json!(table.session));
     let kill = async {
-        let fields = json!({"timesEntered": entered, "maxTimeMS": 60_000});
+        let fields = json!({"timesEntered": entered, "maxTimeMS": HELD_MS});
         primary.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.context("no transaction was committed")?;
         set.members[first].process.kill9();
         anyhow::Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::Value;
-use testkit::{PlatformOptions, eventually};
+use testkit::{PATIENCE, PlatformOptions, eventually};
 
 use super::stage::{Ended, Servers, Stage, alone, length};
 
@@ -80,7 +80,7 @@ async fn all_instances_killed_at_once_under_load_go_on_where_they_were() -> anyh
         for authority in &stage.platform.authorities {
             authority.restart().await?;
         }
-        eventually("updates to be accepted again", Duration::from_secs(60), async || (stage.accepted() > held + 1).then_some(())).await?;
+        eventually("updates to be accepted again", PATIENCE, async || (stage.accepted() > held + 1).then_some(())).await?;
     }
     let ended = stage.end(true).await?;
     let slowest = ended.slowest().map(|sent| sent.took).unwrap_or_default();

@@ -18,6 +18,8 @@ use tokio::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// One that is stopped does not answer; the others are not to wait for it long.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Gauges of an authority, and the bound of each: two are from its configuration, the last is the patience of these tests.
 const GAUGES: [(&str, f64); 3] = [
@@ -53,7 +55,7 @@ impl Meter {
                 loop {
                     for (name, admin) in &authorities {
                         // One that is dead or stopped uses up nothing more.
-                        let Ok(Ok(metrics)) = timeout(LOOK_EVERY, http::get(admin, "/metrics", None)).await else { continue };
+                        let Ok(Ok(metrics)) = timeout(ANSWER, http::get(admin, "/metrics", None)).await else { continue };
                         let text = metrics.text();
                         for (gauge, limit) in GAUGES {
                             note(&most, format!("{gauge} of {name}"), sum_of(&text, gauge, &[]), limit);

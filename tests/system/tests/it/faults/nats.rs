@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::Value;
-use testkit::{PlatformOptions, game_master::Outcome, nats::cluster::NatsCluster};
+use testkit::{PATIENCE, PlatformOptions, eventually, game_master::Outcome, history::Published, nats::cluster::NatsCluster};
 
 use super::stage::{Servers, Stage, alone};
 
@@ -14,6 +14,7 @@ const CALM: Duration = Duration::from_millis(500);
 /// How long a killed server is away.
 const AWAY: Duration = Duration::from_secs(1);
 const OUTAGE: Duration = Duration::from_secs(5);
+const UPDATES_MEANWHILE: usize = 8;
 const STREAM: &str = "SESSION_UPDATES";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,14 +42,19 @@ async fn a_stream_deleted_under_load_is_made_anew_and_no_player_misses_a_version
     let _alone = alone().await;
     let stage = Stage::set(PlatformOptions::default(), Servers::default(), FAST).await?;
     stage.plays_on(80).await?;
-    let before = stage.accepted();
+    let before = stage.accepted() as u64;
+    eventually("the stream to have what is accepted", PATIENCE, async || {
+        let published = Published::read(&mut stage.servers.nats().await.ok()?, &stage.session, true).await.ok()?;
+        published.messages.iter().any(|(version, _)| *version >= before).then_some(())
+    })
+    .await?;
     let mut jetstream = stage.platform.nats.connect().await?;
     let gone = jetstream.jetstream(&format!("STREAM.DELETE.{STREAM}"), Value::Null).await?;
     ensure!(gone["success"] == true, "{gone}");
     stage.plays_on(80).await?;
     let ended = stage.end(false).await?;
     let first = ended.history.evidence.published.iter().flat_map(|stream| &stream.messages).map(|(version, _)| *version).min();
-    ensure!(first.is_some_and(|first| first as usize + 64 >= before), "the stream was not lost: it reaches back to {first:?}");
+    ensure!(first.is_some_and(|first| first > before), "the stream was not lost: it reaches back to {first:?}, and had {before}");
     Ok(())
 }
 
@@ -91,7 +97,10 @@ async fn a_stream_without_majority_for_5_s_does_not_stop_a_game_master_of_two_up
     for other in &cluster.nodes[1..] {
         other.pause()?;
     }
-    tokio::time::sleep(OUTAGE).await;
+    // A length of the fault. Two updates a second are ten; on a crowded machine each takes longer, but none waits for the stream.
+    let over = tokio::time::Instant::now() + OUTAGE;
+    stage.plays_on(UPDATES_MEANWHILE).await?;
+    tokio::time::sleep_until(over).await;
     let during = stage.accepted() - before;
     for other in &cluster.nodes[1..] {
         other.resume()?;
@@ -99,9 +108,8 @@ async fn a_stream_without_majority_for_5_s_does_not_stop_a_game_master_of_two_up
     stage.plays_on(4).await?;
     let missed = self::retries(&stage).await? - retries;
     let ended = stage.end(true).await?;
-    eprintln!("{during} updates in {OUTAGE:?} without a stream; {missed} publishes were tried again");
+    eprintln!("{during} updates without a stream; {missed} publishes were tried again");
     ensure!(missed >= 1.0, "the stream acknowledged all the time");
-    ensure!(during >= 8, "{during} updates in {OUTAGE:?}");
     for sent in &ended.history.sent {
         ensure!(matches!(sent.outcome, Outcome::Accepted { .. }) && sent.tries == 1, "{sent:?}");
     }

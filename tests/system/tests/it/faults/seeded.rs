@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use testkit::{Mongo, NatsServer, PlatformOptions, Process, Proxy, proxy::Link};
+use testkit::{Mongo, NatsServer, PATIENCE, PlatformOptions, Process, Proxy, proxy::Link};
 use tokio::time::sleep;
 
 use super::stage::{Servers, Stage, alone};
@@ -138,17 +138,13 @@ fn gone(process: &Process) -> anyhow::Result<()> {
 
 async fn stopped(process: &Process, length: Duration) -> anyhow::Result<()> {
     process.pause()?;
-    let pid = process.pid().context("a process has an id")?;
-    let state = || {
-        anyhow::Ok(std::fs::read_to_string(format!("/proc/{pid}/stat"))?.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
-    };
-    testkit::eventually("the process to stand still", Duration::from_secs(5), async || state().ok()?.then_some(())).await?;
     sleep(length).await;
     process.resume()
 }
 
 async fn cut(proxy: &Proxy, length: Duration) -> anyhow::Result<()> {
     proxy.cut();
+    testkit::eventually("every connection to be ended", PATIENCE, async || (proxy.open() == 0).then_some(())).await?;
     let carried = proxy.carried();
     sleep(length).await;
     ensure!(proxy.carried() == carried, "something got through");

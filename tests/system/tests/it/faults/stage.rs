@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 use testkit::{
-    GameMaster, History, Platform, PlatformOptions, Player, Transport, eventually,
+    GameMaster, History, Platform, PlatformOptions, Player, Transport,
+    client::Status,
+    eventually,
     game_master::{Outcome, Sent},
     history::{self, Backing, Evidence, Published, Read, Reader, Seat},
     mongo, nats,
@@ -22,8 +24,8 @@ use super::meter::Meter;
 use crate::table::{GM, PLAYERS, SETTLE, campaign};
 
 /// An update is settled by then whatever breaks: no fault of these tests lasts longer.
-const PATIENCE: Duration = Duration::from_secs(90);
-const ENDED: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(180);
+const ENDED: Duration = Duration::from_secs(240);
 
 /// A length in a test of every run, and in `cargo xtask faults`.
 pub fn length(short: Duration, long: Duration) -> Duration {
@@ -119,13 +121,18 @@ impl Stage {
         .await?;
         let documents = reader.seen();
         anyhow::ensure!(!documents.is_empty(), "nobody read the document meanwhile");
+        let connections = players.iter().map(|player| match player.client.status() {
+            Status::Connected(number) => number,
+            Status::Lost(..) => 0,
+        });
+        let connections = connections.max().unwrap_or_default();
         let backing = Backing::read(&mut servers.mongo().await?, &platform.database).await?;
         let evidence = Evidence { published: Some(published), reads, documents, backing: Some(backing), bounds: meter.bounds(&platform)? };
         let seats: Vec<_> = players.iter().map(Seat::from).collect();
         let history = History { first_state: initial, game_master: GM.to_owned(), sent: gm.sent(), seats, stored, evidence };
         history.assert_holds();
         platform.stop().await?;
-        Ok(Ended { history })
+        Ok(Ended { history, connections })
     }
 }
 
@@ -146,6 +153,8 @@ async fn repeat_the_last_answer(gm: &GameMaster) -> anyhow::Result<()> {
 
 pub struct Ended {
     pub history: History,
+    /// How many connections a player had until the end, at most.
+    pub connections: u64,
 }
 
 impl Ended {
