@@ -17,7 +17,9 @@ use bus::{Bus, BusConfig, Headers, Message, Requests};
 use testkit::{NatsServer, nats::NatsOptions};
 
 /// Far more than anything here takes, also on a machine with other work.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = testkit::PATIENCE;
+/// So long that whoever waits it out waits for ever.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 fn config(server: &NatsServer) -> BusConfig {
     static NEXT: AtomicU32 = AtomicU32::new(0);

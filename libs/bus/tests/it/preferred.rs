@@ -1,12 +1,13 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::{Bus, Reply, Request, RequestError};
 use bytes::Bytes;
 
-use super::{LONG, answer_all, none, shared, text};
+use super::{FOREVER, LONG, answer_all, none, shared, soon, text};
 
-/// Waited out by some tests; the others wait [`LONG`] for a receipt, so that a slow machine changes nothing.
-const RECEIPT: Duration = Duration::from_millis(500);
+/// Waited out by some tests; the others wait [`LONG`] for a receipt, so that a slow machine changes nothing. Many times what a receipt
+/// takes to be sent, for the one that must come within it.
+const RECEIPT: Duration = Duration::from_secs(2);
 
 fn subjects(bus: &Bus) -> (String, String) {
     (bus.subjects().authority_update(&"a1".parse().unwrap()), bus.subjects().session_update(&"s1".parse().unwrap()))
@@ -44,10 +45,9 @@ async fn an_absent_one_is_passed_over_at_once_and_does_not_count() {
     let bus = shared().await;
     let (_, fallback) = subjects(&bus);
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let begun = Instant::now();
-    let reply = ask(&bus, LONG, LONG).await.unwrap();
+    // Not after a wait for a receipt: that would never end.
+    let reply = soon(ask(&bus, FOREVER, FOREVER)).await.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("fallback 0", 1));
-    assert!(begun.elapsed() < LONG / 2, "it waited for a receipt from nobody");
 }
 
 #[tokio::test]
@@ -56,10 +56,8 @@ async fn a_silent_one_is_passed_over_and_the_second_delivery_says_so() {
     let (preferred, fallback) = subjects(&bus);
     let _silent = bus.serve(preferred, None).await.unwrap();
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let begun = Instant::now();
     let reply = ask(&bus, RECEIPT, LONG).await.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("fallback 1", 2));
-    assert!(begun.elapsed() >= RECEIPT);
 }
 
 #[tokio::test]

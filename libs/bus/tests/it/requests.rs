@@ -1,10 +1,10 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::RequestError;
 use bytes::Bytes;
 use protocol::headers as name;
 
-use super::{LONG, answer_all, config, connect, none, own, shared, soon, text, until};
+use super::{FOREVER, LONG, answer_all, config, connect, none, own, shared, soon, text, until};
 
 #[tokio::test]
 async fn an_answer_comes_with_its_headers_and_the_protocol() {
@@ -74,15 +74,14 @@ async fn a_lost_connection_fails_what_waits_at_once_and_later_requests_wait_for_
     let bus = connect(&config(&server)).await;
     let subject = bus.subjects().heads();
     let requests = bus.serve(subject.clone(), None).await.unwrap();
-    let waiting = bus.request(subject.clone(), none(), Bytes::new(), LONG);
+    // Its own deadline does not end it.
+    let waiting = soon(bus.request(subject.clone(), none(), Bytes::new(), FOREVER));
     let killed = async {
         until("the request waits", async || bus.waiting_requests() == 1).await;
         server.kill9();
-        Instant::now()
     };
-    let (answer, killed) = tokio::join!(waiting, killed);
+    let (answer, ()) = tokio::join!(waiting, killed);
     assert_eq!(answer.unwrap_err(), RequestError::ConnectionLost);
-    assert!(killed.elapsed() < LONG / 4, "it waited for its deadline");
 
     until("the loss is seen", async || !bus.is_connected()).await;
     assert_eq!(bus.publish(subject.clone(), none(), Bytes::new()).await.unwrap_err(), RequestError::Disconnected);

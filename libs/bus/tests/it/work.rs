@@ -5,7 +5,8 @@ use protocol::subject::STREAM_SYNC;
 
 use super::{config, connect, none, own, shared, soon, text};
 
-const ACK_WAIT: Duration = Duration::from_secs(2);
+/// Much longer than an acknowledgement takes, so that a job comes again only to those who do not give one.
+const ACK_WAIT: Duration = Duration::from_secs(5);
 
 async fn queue(bus: &Bus) -> WorkQueue {
     bus.work_queue(STREAM_SYNC, "sync-worker", ACK_WAIT).await.unwrap()

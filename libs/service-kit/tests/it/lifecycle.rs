@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{Idle, LONG};
 
@@ -36,10 +36,9 @@ fn a_second_signal_does_not_wait_for_the_deadline() {
     let (mut idle, _) = Idle::started(&[("STATEWARD_IDLE__BEHAVIOUR", "is-late"), ("STATEWARD_SHUTDOWN__DEADLINE_MS", "3600000")]);
     idle.signal("TERM");
     idle.line("stopping");
-    let begun = Instant::now();
     idle.signal("TERM");
     let (status, log) = idle.end();
-    assert!(status.success() && begun.elapsed() < LONG, "{log}");
+    assert!(status.success(), "{log}");
     assert!(log.contains("stopping at once"), "{log}");
 }
 

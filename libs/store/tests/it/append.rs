@@ -1,11 +1,8 @@
-use std::time::Duration;
-
 use protocol::SessionStatus;
 use store::{EntryResult, JournalEntry, Pruned, Retention};
+use testkit::PATIENCE;
 
 use crate::support::{Bench, create, entry, hash, id, journal, snapshot, update, version};
-
-const DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn an_entry_comes_back_as_it_was_appended() {
@@ -17,7 +14,7 @@ async fn an_entry_comes_back_as_it_was_appended() {
         ..entry("s", 7, Some(hash(1)), Some(hash(2)))
     };
     let sparse = JournalEntry { trace: None, ..entry("s", 8, None, None) };
-    let results = bench.store.append(&[full.encode(), sparse.encode()], DEADLINE).await.unwrap();
+    let results = bench.store.append(&[full.encode(), sparse.encode()], PATIENCE).await.unwrap();
     assert_eq!(results, [EntryResult::Inserted, EntryResult::Inserted]);
     assert_eq!(bench.store.entries_after(&id("s"), version(6), 10).await.unwrap(), [full.clone(), sparse.clone()]);
     assert_eq!(bench.store.entry_linearizable(&id("s"), version(7)).await.unwrap(), Some(full.clone()));
@@ -31,7 +28,7 @@ async fn a_taken_version_fails_alone_and_the_rest_of_the_batch_is_committed() {
     let bench = Bench::new().await;
     journal(&bench.store, &[entry("a", 1, None, None).encode()]).await;
     let batch = [entry("a", 1, None, None).encode(), entry("b", 1, None, None).encode(), entry("a", 2, None, None).encode()];
-    let results = bench.store.append(&batch, DEADLINE).await.unwrap();
+    let results = bench.store.append(&batch, PATIENCE).await.unwrap();
     assert_eq!(results, [EntryResult::Duplicate, EntryResult::Inserted, EntryResult::Inserted]);
     assert_eq!(bench.store.entries_after(&id("a"), version(0), 10).await.unwrap().len(), 2);
 }
@@ -45,7 +42,7 @@ async fn of_racing_writers_each_version_has_exactly_one() {
             let mut won = 0;
             for n in 1..=50 {
                 let entry = JournalEntry { update_id: format!("w{writer}").parse().unwrap(), ..entry("race", n, None, None) };
-                won += usize::from(store.append(&[entry.encode()], DEADLINE).await.unwrap() == [EntryResult::Inserted]);
+                won += usize::from(store.append(&[entry.encode()], PATIENCE).await.unwrap() == [EntryResult::Inserted]);
             }
             won
         }

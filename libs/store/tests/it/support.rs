@@ -6,7 +6,7 @@ use protocol::{
     update::{EntryKind, UpdateSource},
 };
 use store::{EncodedEntry, EntryResult, JournalEntry, SessionDocument, Snapshot, Store, StoreConfig, SyncMark};
-use testkit::Mongo;
+use testkit::{Mongo, PATIENCE};
 
 pub(crate) struct Bench {
     pub(crate) mongo: &'static Mongo,
@@ -29,7 +29,14 @@ impl Bench {
 }
 
 pub(crate) async fn open(uri: &str, database: &str) -> Store {
-    let config = StoreConfig { uri: uri.to_owned(), database: database.to_owned(), ..StoreConfig::default() };
+    // No deadline that a crowded machine comes to.
+    let config = StoreConfig {
+        uri: uri.to_owned(),
+        database: database.to_owned(),
+        operation_timeout_ms: 60_000,
+        load_timeout_ms: 60_000,
+        ..StoreConfig::default()
+    };
     Store::connect(&config).await.unwrap()
 }
 
@@ -137,7 +144,7 @@ pub(crate) fn snapshot<'a>(document: &'a SessionDocument, to: u64, hash: StateHa
 
 /// Entries that a test begins with: in the journal for sure, however slow the machine. A try may time out and yet have landed.
 pub(crate) async fn journal(store: &Store, entries: &[EncodedEntry]) {
-    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + PATIENCE;
     for batch in entries.chunks(100) {
         loop {
             match store.append(batch, Duration::from_secs(10)).await {
