@@ -110,14 +110,16 @@ async fn whoever_was_told_an_error_gets_the_broadcast_after_all() {
 
 #[tokio::test]
 async fn a_broadcast_of_the_same_id_with_other_operations_is_no_answer() {
-    let stage = Stage::with(&[("REQUESTS__TIMEOUT_MS", "400")]).await;
+    let stage = Stage::start().await;
     let gm = stage.joined(GM).await;
-    let lost = gm.send("gameState:update", sent("u1", 0, 1)).await.unwrap();
+    let unknown = gm.send("gameState:update", sent("u1", 0, 1)).await.unwrap();
     let first = stage.script.update().await;
-    assert_eq!(lost.wait().await.unwrap()["success"], json!(false));
+    let committed = stage.script.commit(&first).unwrap();
+    first.refuse(protocol::ErrorBody::outcome_unknown("TIMEOUT", "nobody knows")).await;
+    assert_eq!(unknown.wait().await.unwrap()["success"], json!(false));
     let reused = gm.send("gameState:update", sent("u1", 0, 99)).await.unwrap();
     let second = stage.script.update().await;
-    stage.script.publish(&stage.script.commit(&first).unwrap()).await;
+    stage.script.publish(&committed).await;
     sees(&gm, 1).await;
     second.refuse(protocol::ErrorBody::validation("ID_REUSED", "the id was used for other operations")).await;
     let answer = reused.wait().await.unwrap();

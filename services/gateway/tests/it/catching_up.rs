@@ -46,7 +46,7 @@ async fn a_lost_last_broadcast_is_found_by_the_check_of_heads() {
     let player = stage.joined("p1").await;
     stage.script.commit_other();
     // No message ever tells of it.
-    player.wait_for("gameState:updated", 2 * SOON, |data| version(&data["newVersion"]) == 1).await.unwrap();
+    player.wait_for("gameState:updated", SOON, |data| version(&data["newVersion"]) == 1).await.unwrap();
 }
 
 #[tokio::test]
@@ -113,7 +113,8 @@ async fn a_large_gap_is_the_full_state() {
 
 #[tokio::test]
 async fn many_who_ask_at_once_cost_one_load_and_then_follow_without_a_gap() {
-    let stage = Stage::start().await;
+    // The load is held back until everything else is done, however long that takes.
+    let stage = Stage::with(&[("REQUESTS__TIMEOUT_MS", "600000")]).await;
     stage.script.commit_and_publish_others(2).await;
     let gate = stage.script.close_state_gate();
     let mut clients = Vec::new();

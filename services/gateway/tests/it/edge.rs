@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Nothing that is waited for here takes this long, unless it never comes.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = testkit::PATIENCE;
 const ORIGIN: &str = "https://play.example";
 
 type Conn = Arc<Connection<Credentials>>;

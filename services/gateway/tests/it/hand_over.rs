@@ -23,7 +23,7 @@ async fn are_told(client: &Client, expected: &[(bool, bool)]) {
 
 #[tokio::test]
 async fn after_a_hand_over_the_old_game_master_comes_and_goes_as_a_player_and_the_new_one_is_watched() {
-    let config = [("PRESENCE__GRACE_MS", "300"), ("HEARTBEAT__INTERVAL_MS", "300")];
+    let config = [("PRESENCE__GRACE_MS", "300"), ("HEARTBEAT__INTERVAL_MS", "500")];
     let stage = Stage::with(&config).await;
     // Presence is told across gateways, and each must know of it.
     let other = stage.another_gateway(&config).await;

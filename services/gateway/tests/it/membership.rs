@@ -14,7 +14,7 @@ async fn members(players: &[&str]) -> Answering {
 
 async fn stage(members: &Answering, config: &[(&str, &str)]) -> Stage {
     let url = format!("http://127.0.0.1:{}/campaigns/{{campaignId}}/players?of={{sessionId}}", members.port());
-    let ours = [("MEMBERSHIP__URL", url.as_str()), ("MEMBERSHIP__SECRET", "Bearer of-the-members"), ("MEMBERSHIP__TIMEOUT_MS", "2000")];
+    let ours = [("MEMBERSHIP__URL", url.as_str()), ("MEMBERSHIP__SECRET", "Bearer of-the-members"), ("MEMBERSHIP__TIMEOUT_MS", "60000")];
     Stage::with(&[&ours[..], config].concat()).await
 }
 

@@ -75,7 +75,7 @@ async fn a_join_is_told_who_is_there() {
 }
 
 #[tokio::test]
-async fn the_users_of_a_killed_gateway_are_gone_within_fifteen_seconds_but_for_those_who_are_elsewhere() {
+async fn the_users_of_a_killed_gateway_are_gone_after_its_time_out_but_for_those_who_are_elsewhere() {
     let stage = Stage::start().await;
     let (dies, third) = (stage.another_gateway(&[]).await, stage.another_gateway(&[]).await);
     let watcher = stage.joined("p2").await;
@@ -95,15 +95,12 @@ async fn the_users_of_a_killed_gateway_are_gone_within_fifteen_seconds_but_for_t
         .await
         .unwrap();
     dies.service.process().kill9();
-    let killed = Instant::now();
     for client in [&watcher, &far] {
         for user in [GM, "p1"] {
-            let left = client.wait_for("gameSession:left", Duration::from_secs(25), |data| data["userId"] == user).await.unwrap();
+            let left = client.wait_for("gameSession:left", SOON, |data| data["userId"] == user).await.unwrap();
             assert_eq!(left.data["sessionId"], json!(SESSION));
         }
     }
-    let took = killed.elapsed();
-    assert!(took < Duration::from_secs(15), "gone after {took:?}");
     settle(&stage, &watcher).await;
     assert_eq!(statuses(&watcher), [(true, false), (false, false)]);
     for client in [&watcher, &far] {
@@ -113,14 +110,14 @@ async fn the_users_of_a_killed_gateway_are_gone_within_fifteen_seconds_but_for_t
 
 #[tokio::test]
 async fn a_game_master_who_flaps_has_not_left_and_one_who_stays_away_has() {
-    let stage = Stage::with(&[("PRESENCE__GRACE_MS", "3000")]).await;
-    let other = stage.another_gateway(&[("PRESENCE__GRACE_MS", "3000")]).await;
+    let stage = Stage::with(&[("PRESENCE__GRACE_MS", "10000")]).await;
+    let other = stage.another_gateway(&[("PRESENCE__GRACE_MS", "10000")]).await;
     let player = stage.joined("p1").await;
     let gm = stage.joined(GM).await;
     player.wait_for("gameSession:joined", SOON, |data| data["userId"] == GM).await.unwrap();
     drop(gm);
     let lost = player.wait_for("gm:connection-status", SOON, |data| data["connected"] == false).await.unwrap().data.clone();
-    assert_eq!(lost["graceUntil"].as_u64().unwrap() - lost["since"].as_u64().unwrap(), 3_000);
+    assert_eq!(lost["graceUntil"].as_u64().unwrap() - lost["since"].as_u64().unwrap(), 10_000);
     // Back within the grace, at another gateway.
     let gm = stage.client_at(&other, GM).await;
     gm.join(SESSION).await.unwrap();
@@ -172,7 +169,7 @@ async fn a_gateway_that_shuts_down_takes_nobody_away_and_who_moves_was_there_all
     assert_eq!((times(&watcher, "gameSession:left", GM), times(&watcher, "gameSession:joined", GM)), (0, 1));
     assert_eq!(statuses(&watcher), [(true, false)]);
     // Whoever does not move has left.
-    watcher.wait_for("gameSession:left", Duration::from_secs(25), |data| data["userId"] == "p1").await.unwrap();
+    watcher.wait_for("gameSession:left", SOON, |data| data["userId"] == "p1").await.unwrap();
     assert_eq!(times(&watcher, "gameSession:left", GM), 0);
     drop(gm);
 }

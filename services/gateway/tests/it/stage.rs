@@ -13,7 +13,7 @@ use testkit::{Client, NatsServer, Service, ServiceOptions, Signer, Transport, po
 pub(crate) use script::Script;
 
 /// Nothing that is waited for here takes this long, unless it never comes.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = testkit::PATIENCE;
 
 pub(crate) const SESSION: &str = "s1";
 pub(crate) const GM: &str = "gm";

@@ -99,7 +99,14 @@ async fn tokens_with_unknown_keys_do_not_make_the_gateway_ask_again_and_again() 
     let issuer = Issuer::start().await;
     let (known, stranger) = (Key::new("known"), Key::new("stranger"));
     issuer.publish(&[&known]);
-    let stage = Stage::with(&[("AUTH__ALGORITHM", "es256"), ("AUTH__HS256_SECRET", ""), ("AUTH__JWKS_URL", &issuer.url())]).await;
+    let stage = Stage::with(&[
+        ("AUTH__ALGORITHM", "es256"),
+        ("AUTH__HS256_SECRET", ""),
+        ("AUTH__JWKS_URL", &issuer.url()),
+        // Not again while this test runs.
+        ("AUTH__JWKS_RETRY_MS", "600000"),
+    ])
+    .await;
     let claims = stage.signer.claims("p1", "p1", "");
     for _ in 0..20 {
         let refused = http::get(stage.url(), &format!("/api/sessions/{SESSION}"), Some(&stranger.sign(&claims))).await.unwrap();
@@ -113,10 +120,11 @@ async fn tokens_with_unknown_keys_do_not_make_the_gateway_ask_again_and_again() 
 #[tokio::test]
 async fn a_connection_goes_on_under_a_fresh_token_and_ends_without_one() {
     let stage = Stage::with(&[("AUTH__GRACE_MS", "1500")]).await;
-    let mut ending = stage.signer.claims("p1", "p1", "");
-    ending["exp"] = json!(testkit::tokens::now_seconds() + 1);
-    let token = stage.signer.sign(&ending);
     for transport in [Transport::WebSocket, Transport::SocketIo] {
+        let mut ending = stage.signer.claims("p1", "p1", "");
+        // Time enough to connect and to be given a fresh one.
+        ending["exp"] = json!(testkit::tokens::now_seconds() + 5);
+        let token = stage.signer.sign(&ending);
         let open = async || {
             let client = Client::connect(transport, stage.url(), &token).await.unwrap();
             client.join(SESSION).await.unwrap();

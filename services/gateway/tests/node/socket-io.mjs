@@ -9,7 +9,7 @@ const [url, list] = process.argv.slice(2);
 const transports = list.split(',');
 const upgrades = transports.length > 1;
 
-const test = (name, run) => define(name, { timeout: 15_000 }, run);
+const test = (name, run) => define(name, { timeout: 120_000 }, run);
 
 function open(options = {}) {
   const { namespace = '', ...rest } = options;
@@ -39,7 +39,7 @@ test('connects, and upgrades if it may', async () => {
 test('acknowledges with what was sent', async () => {
   const socket = await connected();
   for (const value of ['é\u2028"\\', 0, -1.5e-7, null, [], {}, { a: [1, { b: '\u0001' }] }, true]) {
-    assert.deepEqual(await socket.timeout(5000).emitWithAck('echo', value), value);
+    assert.deepEqual(await socket.timeout(60_000).emitWithAck('echo', value), value);
   }
   socket.disconnect();
 });
@@ -48,8 +48,8 @@ test('loses nothing and keeps the order, also during the upgrade', async () => {
   const socket = await connected();
   const news = [];
   socket.on('news', (number) => news.push(number));
-  const echoes = Array.from({ length: 300 }, (_, number) => socket.timeout(10000).emitWithAck('echo', number));
-  assert.equal(await socket.timeout(10000).emitWithAck('burst', 500), 500);
+  const echoes = Array.from({ length: 300 }, (_, number) => socket.timeout(60_000).emitWithAck('echo', number));
+  assert.equal(await socket.timeout(60_000).emitWithAck('burst', 500), 500);
   assert.deepEqual(await Promise.all(echoes), Array.from({ length: 300 }, (_, number) => number));
   assert.deepEqual(news, Array.from({ length: 500 }, (_, number) => number));
   socket.disconnect();
@@ -58,7 +58,7 @@ test('loses nothing and keeps the order, also during the upgrade', async () => {
 test('carries a large message', async () => {
   const socket = await connected();
   const text = 'x'.repeat(200_000);
-  assert.equal(await socket.timeout(10000).emitWithAck('echo', text), text);
+  assert.equal(await socket.timeout(60_000).emitWithAck('echo', text), text);
   socket.disconnect();
 });
 
@@ -66,7 +66,7 @@ test('stays while heartbeats go on', async () => {
   const socket = await connected();
   socket.on('disconnect', assert.fail);
   for (let pings = 0; pings < 4; pings += 1) await next(socket.io, 'ping');
-  assert.equal(await socket.timeout(5000).emitWithAck('echo', 1), 1);
+  assert.equal(await socket.timeout(60_000).emitWithAck('echo', 1), 1);
   socket.off('disconnect').disconnect();
 });
 
@@ -74,7 +74,7 @@ test('waits while the server does not read, and is answered then', async () => {
   const socket = await connected();
   socket.emit('pause', 1000);
   const start = Date.now();
-  assert.equal(await socket.timeout(10000).emitWithAck('echo', 'late'), 'late');
+  assert.equal(await socket.timeout(60_000).emitWithAck('echo', 'late'), 'late');
   assert.ok(Date.now() - start >= 900);
   socket.disconnect();
 });
@@ -110,7 +110,7 @@ test('comes back by itself when it was told to', async () => {
   assert.equal(reason, 'transport close');
   await once(socket, 'connect');
   assert.notEqual(socket.id, id);
-  assert.equal(await socket.timeout(5000).emitWithAck('echo', 2), 2);
+  assert.equal(await socket.timeout(60_000).emitWithAck('echo', 2), 2);
   socket.disconnect();
 });
 

@@ -177,7 +177,7 @@ async fn other_requests_on_the_same_port_go_to_the_router() {
 
 #[tokio::test]
 async fn an_idle_http_connection_does_not_hold_up_a_shutdown() {
-    let edge = TestEdge::start(EdgeConfig { handshake_timeout_ms: 60_000, close_timeout_ms: 60_000, ..EdgeConfig::default() }).await;
+    let edge = TestEdge::start(EdgeConfig { handshake_timeout_ms: 3_600_000, close_timeout_ms: 3_600_000, ..EdgeConfig::default() }).await;
     let mut client = Raw::tcp(&edge).await;
     client.bytes(b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(client.head().await.starts_with("HTTP/1.1 200"));

@@ -111,7 +111,8 @@ async fn only_allowed_pages_may_read_answers() {
 #[tokio::test]
 async fn a_client_that_stops_polling_is_found_by_its_missing_pong() {
     let mut edge =
-        TestEdge::start(EdgeConfig { ping_interval_ms: 200, pong_timeout_ms: 200, close_timeout_ms: 200, ..EdgeConfig::default() }).await;
+        TestEdge::start(EdgeConfig { ping_interval_ms: 1_000, pong_timeout_ms: 2_000, close_timeout_ms: 200, ..EdgeConfig::default() })
+            .await;
     let (_, _, body) = request(&edge, "GET", "", "", b"").await;
     let open: serde_json::Value = serde_json::from_str(&body[1..]).unwrap();
     let sid = format!("&sid={}", open["sid"].as_str().unwrap());
@@ -173,7 +174,7 @@ async fn a_websocket_on_trial_hears_nothing_but_the_answer_to_its_probe() {
 
 #[tokio::test]
 async fn a_client_that_is_sent_away_while_it_upgrades_is_told_over_the_websocket() {
-    let mut edge = TestEdge::start(EdgeConfig { close_timeout_ms: 300, ..EdgeConfig::default() }).await;
+    let mut edge = TestEdge::start(EdgeConfig { close_timeout_ms: 3_000, ..EdgeConfig::default() }).await;
     let sid = connect(&edge).await;
     let connection = edge.connection().await;
     let (mut socket, _) = Raw::handshake(&edge, &format!("/socket.io/?EIO=4&transport=websocket{sid}"), "").await;
