@@ -1,9 +1,7 @@
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Instant};
 
 use serde_json::json;
+use testkit::PATIENCE;
 
 use crate::support::{Old, oid};
 
@@ -20,7 +18,7 @@ async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
     for round in 1..=3_u64 {
         let mut job = old.command(&["apply"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Killed once some more are converted, wherever it is then.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while old.store.count_new_sessions().await.unwrap() < round * 25 && job.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the job converts nothing");
         }
@@ -62,7 +60,7 @@ async fn a_campaign_that_a_killed_run_still_holds_is_left_to_the_end_and_the_oth
     assert_eq!(old.wire.command(&database, "update", json!("campaigns"), begin).await.unwrap()["nModified"], json!(1));
 
     let mut job = old.command(&["apply"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    testkit::eventually("the other campaigns to be converted", Duration::from_secs(60), async || {
+    testkit::eventually("the other campaigns to be converted", PATIENCE, async || {
         (old.store.count_new_sessions().await.ok()? == 6).then_some(())
     })
     .await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use state_authority::Config;
 use testkit::eventually;
 
 use crate::{
@@ -10,10 +11,15 @@ use crate::{
     witness::{Stream, Witness},
 };
 
+/// Looks after nobody who is gone: that would bring the cache up to date.
+fn alone(config: &mut Config) {
+    config.sweep.gone_after_ms = 600_000;
+}
+
 /// Instance `one` has cached version 1; `two` went on to version 3 and is gone.
 async fn behind() -> (World, Instance, Witness) {
     let world = World::new().await;
-    let (one, two) = (world.authority().await, world.authority().await);
+    let (one, two) = (world.authority_with(alone).await, world.authority().await);
     world.play().await;
     let mut witness = Witness::of(&world).await;
     witness.hit_at(&world, &one, "u1", 0, 1).await.unwrap();
@@ -37,7 +43,12 @@ async fn a_joiner_gets_the_state_of_the_journals_end_from_an_instance_whose_cach
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cache_is_behind() {
     let world = World::new().await;
-    let one = world.authority_with(|config| config.requests.in_work = 1).await;
+    let one = world
+        .authority_with(|config| {
+            alone(config);
+            config.requests.in_work = 1;
+        })
+        .await;
     world.play().await;
     let mut witness = Witness::of(&world).await;
     witness.hit_at(&world, &one, "u1", 0, 1).await.unwrap();

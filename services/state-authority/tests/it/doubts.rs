@@ -58,7 +58,7 @@ async fn an_answer_that_is_lost_on_its_way_to_the_gateway_is_repeated_to_the_re_
     let subject = world.bus.subjects().session_update(&world.session);
     let ask = async || {
         let (subject, headers, payload) = (subject.clone(), headers.clone(), update.to_string().into());
-        world.bus.request(subject, headers, payload, Duration::from_secs(2)).await
+        world.bus.request(subject, headers, payload, Duration::from_secs(5)).await
     };
     assert!(ask().await.is_err(), "the answer was lost");
     eventually("the commit", PATIENCE, async || (world.journal().await.len() == 2).then_some(())).await.unwrap();

@@ -13,7 +13,7 @@ use crate::{
 async fn with_mongod_stopped_an_update_fails_within_the_deadline_and_later_ones_work_again() {
     let mongo = Mongo::start().await.unwrap();
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let authority = world.authority_with(|config| config.commit.deadline_ms = 2_000).await;
+    let authority = world.authority_with(|config| config.commit.deadline_ms = 5_000).await;
     world.play().await;
     let mut witness = Witness::of(&world).await;
     witness.hit(&world, "u1", 0, 1).await.unwrap();
@@ -41,7 +41,7 @@ async fn an_unknown_outcome_that_lands_late_is_published_and_found_by_the_re_sen
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
     let _authority = world
         .authority_with(|config| {
-            config.commit.deadline_ms = 700;
+            config.commit.deadline_ms = 5_000;
             // No snapshot looks at the session by chance.
             config.snapshot.interval_ms = 600_000;
         })

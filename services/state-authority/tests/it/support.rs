@@ -9,7 +9,7 @@ use state_authority::{Config, context::Authority};
 use store::{Store, StoreConfig};
 use testkit::{Mongo, NatsServer, eventually, mongo::wire};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use testkit::PATIENCE;
 
 /// A database and a prefix of its own on a nats-server and a mongod, and a connection in the gateway's place.
 pub(crate) struct World {
@@ -80,6 +80,8 @@ impl World {
         };
         // A judge waits for the document of the last version.
         config.snapshot.interval_ms = 1_000;
+        // Of no update on a crowded machine: what tests the deadline sets one.
+        config.commit.deadline_ms = 60_000;
         change(&mut config);
         let lifecycle = Lifecycle::new();
         let instance = format!("authority-{}", random_id());

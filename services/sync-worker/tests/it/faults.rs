@@ -5,6 +5,9 @@ use testkit::{eventually, mongo::wire::Connection};
 
 use crate::support::{DEADLINE, Stage, changes, id};
 
+/// For so long: longer than it takes to kill a worker, also on a crowded machine.
+const HELD_MS: u64 = 6_000;
+
 /// MongoDB holds a command of the worker on its way: whoever is killed meanwhile is killed exactly there.
 struct Hold {
     wire: Connection,
@@ -22,7 +25,7 @@ impl Hold {
 
     /// Waits until so many have been held.
     async fn has_held(&mut self, times: i64) {
-        let fields = json!({"timesEntered": self.before + times, "maxTimeMS": 30_000});
+        let fields = json!({"timesEntered": self.before + times, "maxTimeMS": 110_000});
         self.wire.command("admin", "waitForFailPoint", json!("failCommand"), fields).await.unwrap();
     }
 
@@ -40,7 +43,7 @@ async fn killed_while_mongodb_holds(command: &str) {
     stage.update("s", 0, changes("c")).await;
     let before = stage.documents("c").await;
     // In one namespace where only the worker writes; a commit names none, and nobody else commits a transaction now.
-    let mut held = json!({"failCommands": [command], "blockTimeMS": 2000});
+    let mut held = json!({"failCommands": [command], "blockTimeMS": HELD_MS});
     if command == "update" {
         held["namespace"] = json!("sync.campaigns");
     }
@@ -81,7 +84,7 @@ async fn a_worker_killed_between_two_parts_leaves_whole_parts_and_another_goes_o
     stage.create("s", "c").await;
     stage.update("s", 0, changes("c")).await;
     // The first part's commit passes, the second's is held, and its worker dies meanwhile: six documents are three parts.
-    let held = json!({"failCommands": ["commitTransaction"], "blockTimeMS": 2000});
+    let held = json!({"failCommands": ["commitTransaction"], "blockTimeMS": HELD_MS});
     let mut hold = Hold::on(&stage, json!({"skip": 1}), held).await;
     stage.mark("s", "manual", "asked").await;
     hold.has_held(1).await;
@@ -109,7 +112,7 @@ async fn mongodb_killed_during_the_end_delays_it_only() {
     stage.campaign("c").await;
     stage.create("s", "c").await;
     stage.update("s", 0, changes("c")).await;
-    let mut hold = Hold::on(&stage, json!("alwaysOn"), json!({"failCommands": ["commitTransaction"], "blockTimeMS": 2000})).await;
+    let mut hold = Hold::on(&stage, json!("alwaysOn"), json!({"failCommands": ["commitTransaction"], "blockTimeMS": HELD_MS})).await;
     let end = stage.command("s", json!({"command": "end"}));
     // The fail point goes with the server that has it.
     let kill = async {

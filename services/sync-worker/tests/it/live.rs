@@ -21,7 +21,7 @@ async fn wait_until_shown(stage: &Stage, session: &str, version: u64) {
 
 #[tokio::test]
 async fn a_session_asked_for_is_written_back_and_goes_on() {
-    let stage = Stage::new().await;
+    let stage = Stage::patient().await;
     let _worker = stage.worker().await;
     stage.campaign("c").await;
     stage.create("s", "c").await;

@@ -105,7 +105,7 @@ async fn many_dirty_sessions_are_written_back_by_workers_that_are_killed() {
     };
     let mut watched = Watched::default();
     watched.during(&stage, async { tokio::join!(play, kills) }).await;
-    let deadline = Duration::from_secs(120) + Duration::from_millis(200) * u32::try_from(sessions).unwrap();
+    let deadline = Duration::from_secs(300) + Duration::from_millis(200) * u32::try_from(sessions).unwrap();
     // The documents follow their journals within seconds: at first a session may not look dirty.
     let written = eventually("every session to be written back", deadline, async || {
         let shown = json!({"sync.version": "2"});

@@ -11,7 +11,8 @@ use testkit::{
     service::{Service, ServiceOptions},
 };
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+/// Many sessions are written in it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Servers, one authority, and whatever workers a test starts.
 pub(crate) struct Stage {
@@ -26,12 +27,21 @@ const DATABASE: &str = "sync";
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Its authority waits for the end of a session as long as that takes: for what is answered, and not how soon.
+    pub(crate) async fn patient() -> Self {
+        Self::with(&[("REQUESTS__DEADLINE_MS", "120000")]).await
+    }
+
+    async fn with(authority: &[(&str, &str)]) -> Self {
         let (nats, mongo) = tokio::try_join!(NatsServer::start(), Mongo::start()).unwrap();
-        let store = StoreConfig { uri: mongo.uri(), database: DATABASE.to_owned(), ..StoreConfig::default() };
+        let store = StoreConfig { uri: mongo.uri(), database: DATABASE.to_owned(), operation_timeout_ms: 20_000, ..StoreConfig::default() };
         let store = Store::connect(&store).await.unwrap();
         let bus = BusConfig { servers: vec![nats.url()], ..BusConfig::default() };
         let bus = Bus::connect(&bus, "test").await.unwrap();
-        let authority = start("state-authority", &nats, &mongo, &[]).await;
+        let authority = start("state-authority", &nats, &mongo, authority).await;
         Self { authority, bus, store, nats, mongo }
     }
 
@@ -109,7 +119,7 @@ impl Stage {
         let mut headers = Headers::new();
         headers.set_identity(&identity);
         headers.set_connection(&"test-connection".parse().unwrap());
-        let answer = self.bus.request(subject, headers, request.to_string().into(), Duration::from_secs(15)).await.unwrap();
+        let answer = self.bus.request(subject, headers, request.to_string().into(), DEADLINE).await.unwrap();
         let ack: Ack<serde_json::Value> = Ack::from_slice(&answer.payload).unwrap();
         ack.into_result().map_err(|error| serde_json::to_value(error).unwrap())
     }
