@@ -5,7 +5,7 @@ import { screenshot } from "./support/browser.ts";
 import { contrastOf } from "./support/contrast.ts";
 import { ownSession } from "./support/session.ts";
 import { shiftsOf, watchShifts } from "./support/shift.ts";
-import { atVersion, inspect, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
+import { atVersion, inspect, notice, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
 
 const { up, openLive } = seats();
 
@@ -102,9 +102,10 @@ it("begins a session that was scheduled when its game master says so, and everyb
   const player = await openLive(up.players[0]!, { at: own });
   await player.getByText("The session has not begun yet").waitFor();
   await screenshot(player, "session-scheduled");
+  const told = notice(player, "The session begins");
   await gm.getByRole("button", { name: "Start" }).click();
   for (const page of [gm, player]) await page.locator('#session-status[data-status="active"]').waitFor();
-  await player.getByText("The session begins").waitFor();
+  await told;
 });
 
 it("says that the game master is gone, and that they are back", async () => {
@@ -112,11 +113,13 @@ it("says that the game master is gone, and that they are back", async () => {
   const player = await openLive(up.players[0]!, { at: own });
   const gm = await openLive(up.gm, { at: own });
   await player.locator(`[data-user="${up.gm.userId}"][data-here="true"]`).waitFor();
+  const gone = notice(player, "The game master lost the connection");
   await gm.context().close();
-  await player.getByText("The game master lost the connection").waitFor();
+  await gone;
   await screenshot(player, "game-master-lost");
+  const back = notice(player, "The game master is back");
   await openLive(up.gm, { at: own });
-  await player.getByText("The game master is back").waitFor();
+  await back;
 });
 
 it("says that the game master's page is still though it is connected, and that it answers again", async () => {
@@ -127,15 +130,17 @@ it("says that the game master's page is still though it is connected, and that i
   const devtools = await gm.context().newCDPSession(gm);
   await devtools.send("Debugger.enable");
   // A page that hangs: its socket is open, and its program stands from its next step on.
+  const still = notice(player, "The game master does not answer");
   await devtools.send("Debugger.pause");
-  await player.getByText("The game master does not answer").waitFor({ timeout: 45_000 });
+  await still;
   await player.getByText("Waiting for the game master").waitFor();
   expect(await player.locator(`[data-user="${up.gm.userId}"]`).getAttribute("data-here")).toBe("true");
   expect(await player.locator(`[data-user="${up.gm.userId}"]`).innerText()).toContain("does not answer");
   await screenshot(player, "game-master-silent");
+  const back = notice(player, "The game master is back");
   await devtools.send("Debugger.resume");
   await devtools.send("Debugger.disable");
-  await player.getByText("The game master is back").waitFor();
+  await back;
   await player.getByText("Waiting for the game master").waitFor({ state: "detached" });
 });
 

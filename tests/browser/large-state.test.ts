@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { io } from "socket.io-client";
 import { expect, it } from "vitest";
 
+import { PATIENCE } from "./support/patience.ts";
 import { ownSession } from "./support/session.ts";
 import { atVersion, inspect, seats, versionOf } from "./support/table.ts";
 
@@ -46,11 +47,11 @@ async function heapMiB(page: Page): Promise<number> {
   return Math.round((usedSize / 1024 / 1024) * 10) / 10;
 }
 
-it("takes ten updates a second of a state of a megabyte without missing a version or leaving one unverified", { timeout: 150_000 }, async () => {
+it("takes ten updates a second of a state of a megabyte without missing a version or leaving one unverified", { timeout: 10 * PATIENCE }, async () => {
   const own = await ownSession(up, "A crowded town", crowd(1 << 20));
   const { replica, stop } = gameMaster(own.sessionId);
   try {
-    await expect.poll(() => replica.state.name, { timeout: 30_000 }).toBe("live");
+    await expect.poll(() => replica.state.name).toBe("live");
     const player = await openLive(up.players[0]!, { at: own });
     await inspect(player, "sync");
     await player.locator("#hash").waitFor();

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { screenshot } from "./support/browser.ts";
 import { listenerOf } from "./support/process.ts";
 import { ownSession } from "./support/session.ts";
-import { atVersion, drag, live, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
+import { atVersion, drag, live, notice, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
 
 const { up, openLive } = seats();
 
@@ -196,9 +196,10 @@ describe("the session", () => {
     const [anna, bela] = [await openLive(up.players[0]!, { at: own, width: 1440 }), await openLive(up.players[1]!, { at: own })];
     const status = (page: Page, wanted: string) => page.locator(`#session-status[data-status="${wanted}"]`).waitFor();
 
+    const paused = notice(anna, "The session is paused");
     await gm.getByRole("button", { name: "Pause" }).click();
     for (const page of [gm, anna, bela]) await status(page, "paused");
-    await anna.getByText("The session is paused").waitFor();
+    await paused;
     await token(gm, "token-brannoc").waitFor({ state: "attached" });
     await drag(gm, "token-brannoc", 1, 0);
     await gm.getByText("The session is paused", { exact: false }).first().waitFor();
@@ -206,10 +207,11 @@ describe("the session", () => {
     await gm.getByRole("button", { name: "Resume" }).click();
     for (const page of [gm, anna, bela]) await status(page, "active");
 
+    const over = notice(bela, "The session is over");
     await gm.getByRole("button", { name: "End", exact: true }).click();
     await gm.click('[data-confirm="end"]');
     for (const page of [gm, anna, bela]) await status(page, "ended");
-    await bela.getByText("The session is over", { exact: true }).waitFor();
+    await over;
     await screenshot(bela, "session-ended");
   });
 

@@ -1,6 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+import { PATIENCE } from "./support/patience.ts";
+
 // One browser and one platform for all: the files and their tests take turns.
 export default defineConfig({
-  test: { include: ["*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+  test: {
+    include: ["*.test.ts"],
+    testTimeout: 5 * PATIENCE,
+    hookTimeout: PATIENCE,
+    expect: { poll: { timeout: PATIENCE } },
+    fileParallelism: false,
+  },
 });

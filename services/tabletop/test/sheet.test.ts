@@ -14,6 +14,7 @@ import type { OpenSession } from "../src/session/open.ts";
 import { useChatStore } from "../src/stores/chat.ts";
 import { useGestureStore } from "../src/stores/gesture.ts";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
+import { eventually } from "./support/eventually.ts";
 import { stage } from "./support/stage.ts";
 
 const STATE: ServerGameState = {
@@ -84,10 +85,10 @@ describe("the attack form", () => {
     target.dispatchEvent(new Event("change"));
     await nextTick();
     host.querySelector<HTMLFormElement>("form.attack")!.dispatchEvent(new Event("submit"));
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(at.gateway.session.game.root.actors[0]).toMatchObject({ pluginData: { hitPoints: { current: 50 - (5 + 4) } } });
     });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(useChatStore().lines.at(-1)).toMatchObject({ kind: "said", message: "Hero hits Post with Sword: 17 to hit (11 +6), 9 damage." });
     });
     vi.restoreAllMocks();
@@ -106,17 +107,17 @@ describe("a rest", () => {
     const host = mount(HitPoints, { entity: useGameStateStore().characters[0], place: HERO, mayChange: true });
     const [short, long] = host.querySelectorAll<HTMLButtonElement>(".rests button");
     short!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(held()).toMatchObject({ pluginData: { hitDice: { sides: 10, left: 1 } } });
     });
     const { current } = (held()["pluginData"] as { hitPoints: { current: number } }).hitPoints;
     expect(current).toBeGreaterThanOrEqual(4 + 1 + 2);
     expect(current).toBeLessThanOrEqual(4 + 10 + 2);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(short!.textContent).toContain("1 left");
     });
     long!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(held()).toMatchObject({ pluginData: { hitPoints: { current: 30, temporary: 0 }, hitDice: { left: 3 } } });
     });
   });
@@ -130,14 +131,14 @@ describe("the inventory", () => {
     at.gateway.change([{ path: "characters.0.inventory", operation: "push", value: { itemId: "torch", quantity: 1, equipped: false }, index: 0 }]);
     host.querySelector<HTMLButtonElement>('[data-item="rope"] [aria-label="One more"]')!.click();
     host.querySelector<HTMLButtonElement>('[data-item="rope"] [aria-pressed]')!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(held()["inventory"]).toEqual([
         { itemId: "torch", quantity: 1, equipped: false },
         { itemId: "rope", quantity: 3, equipped: true },
         { itemId: "sword", quantity: 1, equipped: true },
       ]);
     });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(host.querySelector('[data-item="rope"] [aria-pressed]')?.textContent).toBe("Worn");
     });
   });
@@ -174,7 +175,7 @@ describe("the controls of the session", () => {
     const press = async (): Promise<unknown> => {
       await nextTick();
       [...host.querySelectorAll("button")].find(({ textContent }) => textContent === "Undo")!.click();
-      await vi.waitFor(() => {
+      await eventually(() => {
         expect([...host.querySelectorAll<HTMLButtonElement>(".set button")].filter(({ disabled }) => disabled).map(({ textContent }) => textContent)).toEqual([]);
       });
       return undo.mock.lastCall;
@@ -199,26 +200,26 @@ describe("the news", () => {
     mount({ setup: () => (useSessionNews({ connection: at.connection, sessionId: at.gateway.session.id } as OpenSession), () => null) });
     const titles = (): string[] => useNotificationsStore().toasts.map(({ title }) => title);
     at.gateway.say("gm:connection-status", { connected: false, graceUntil: Date.now() + 60_000 });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toContain("The game master lost the connection");
     });
     at.gateway.say("gm:connection-status", { connected: true });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toEqual(["The game master is back"]);
     });
     at.gateway.say("heartbeat:timeout", { gmId: "gm" });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toEqual(["The game master does not answer"]);
     });
     at.gateway.say("heartbeat:reconnection", { gmId: "gm" });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toEqual(["The game master is back"]);
     });
     const { session } = useGameSessionStore();
     useGameSessionStore().session = { ...session!, status: "scheduled" };
     await nextTick();
     useGameSessionStore().session = { ...session!, status: "active" };
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toContain("The session begins");
     });
   });

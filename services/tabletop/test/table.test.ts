@@ -10,6 +10,7 @@ import HitPoints from "../src/components/sheet/HitPoints.vue";
 import SyncChip from "../src/components/bar/SyncChip.vue";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
 import { useUpdatesStore } from "../src/stores/updates.ts";
+import { eventually } from "./support/eventually.ts";
 import { stage } from "./support/stage.ts";
 
 const STATE: ServerGameState = {
@@ -40,11 +41,11 @@ describe("the initiative tracker", () => {
     const host = mount(InitiativeTracker, { encounter: useGameStateStore().currentEncounter });
     expect(host.querySelector("[aria-current=step]")?.getAttribute("data-turn")).toBe("hero");
     host.querySelector<HTMLButtonElement>('[data-act="next-turn"]')!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(host.querySelector("[aria-current=step]")?.getAttribute("data-turn")).toBe("orc");
     });
     host.querySelector<HTMLButtonElement>('[data-act="next-turn"]')!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(host.querySelector("#round")?.textContent).toBe("2");
     });
   });
@@ -62,7 +63,7 @@ describe("the tokens", () => {
     await sitDown("gm");
     const host = mount(TokenList);
     host.querySelector<HTMLButtonElement>('[aria-label="Show Orc to players"]')!.click();
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(host.querySelector('[aria-label="Hide Orc from players"]')).not.toBeNull();
     });
     expect(at.gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{}, { isVisible: true }] });
@@ -84,10 +85,10 @@ describe("hit points", () => {
     const host = mount(HitPoints, { entity: game.characters[0], place: { of: "characters", id: "hero" }, mayChange: true });
     at.gateway.change([{ path: ["characters", { id: "hero" }, "pluginData", "hitPoints", "current"], operation: "set", value: 9 }]);
     await hurt(host, "5");
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(at.gateway.session.game.root.characters[0]).toMatchObject({ pluginData: { hitPoints: { current: 6, temporary: 0 } } });
     });
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(host.querySelector("[data-field=hit-points]")?.textContent).toBe("6");
     });
     expect(useNotificationsStore().toasts).toEqual([]);
@@ -135,7 +136,7 @@ describe("the sync state", () => {
     const stop = updates.follow();
     at.gateway.change([{ path: "pluginData.a", operation: "set", value: 1 }]);
     at.gateway.change([{ path: "pluginData.a", operation: "set", value: 2 }]);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(updates.total).toBe(2);
     });
     expect(updates.unverified).toBe(0);

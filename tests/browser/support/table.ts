@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 
 import { launch } from "./browser.ts";
+import { PATIENCE } from "./patience.ts";
 import { linkFor, platform, type Platform, type User } from "./platform.ts";
 
 export interface Look {
@@ -44,6 +45,7 @@ export function seats(): Seats {
   async function open(user: User, { colorScheme = "light", width = 1280, height = 860, touch = false, by = browser, at = up }: Look = {}): Promise<Page> {
     const context = await by.newContext({ colorScheme, viewport: { width, height }, hasTouch: touch, isMobile: touch });
     contexts.push(context);
+    context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(error.message));
     await page.goto(linkFor(at, user));
@@ -63,6 +65,11 @@ export function seats(): Seats {
 
 export async function live(page: Page): Promise<void> {
   await page.locator('#connection[data-state="live"]').waitFor();
+}
+
+/** A notice stands for some seconds only: it is waited for from before what brings it about. */
+export function notice(page: Page, title: string): Promise<void> {
+  return page.locator(".toast", { hasText: title }).first().waitFor();
 }
 
 export function versionOf(page: Page): Promise<string> {
