@@ -57,6 +57,23 @@ async function joined(userId: string, keep?: Keep): Promise<GameStateStore> {
   return store;
 }
 
+it("the session's store says how it is with the game master, also to one who comes late", async () => {
+  gateway.gmConnection = { connected: true, since: 5, silentSince: 20 };
+  const player = await joined("ana");
+  const metadata = useGameSessionStore();
+  expect([metadata.gameMaster, metadata.gmConnection]).toEqual(["silent", { connected: true, since: 5, silentSince: 20 }]);
+  gateway.say("gm:connection-status", { connected: false, since: 30 });
+  await eventually(() => {
+    expect(metadata.gameMaster).toBe("gone");
+  });
+  gateway.say("gm:connection-status", { connected: true, since: 40 });
+  await eventually(() => {
+    expect(metadata.gameMaster).toBe("here");
+  });
+  await player.leaveSession();
+  expect(metadata.gameMaster).toBeNull();
+});
+
 describe("the game state store", () => {
   it("has the names of the plan, empty before a session", () => {
     const names = ["gameState", "gameStateVersion", "gameStateHash", "sessionId", "isGM", "selectedCharacter", "loading", "error", "isUpdating"];

@@ -29,7 +29,7 @@ afterEach(() => {
 
 it("every example of the README runs, one after another", async () => {
   const blocks = [...README.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
-  expect(blocks).toHaveLength(11);
+  expect(blocks).toHaveLength(12);
   expect(blocks[0]!.trimEnd().split("\n").length).toBeLessThanOrEqual(20);
   const sheet = { strength: 18, hitPoints: 7 };
   const gateway = new testing.FakeGateway({

@@ -30,6 +30,26 @@ pub struct UserPresent {
     /// A game master whose last connection there broke then: a grace runs in which they may come back without having left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_at: Option<u64>,
+    /// A game master who is connected there, and whose client has not answered since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<u64>,
+}
+
+/// How it is with the game master's connection: what `gm:connection-status` and the heartbeat's events told those who were there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct GmConnection {
+    pub connected: bool,
+    /// Since when. Absent for one who has left, or has not come yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Until then a game master who is gone counts as coming back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<u64>,
+    /// The connection is there, and the client behind it was heard last then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<u64>,
 }
 
 /// One who is in a session, in the answer of `gameSession:join`.

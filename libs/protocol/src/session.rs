@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use game_state::{StateHash, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, Epoch, Limits, SessionId, UserId, presence::PresentUser};
+use crate::{
+    CampaignId, Epoch, Limits, SessionId, UserId,
+    presence::{GmConnection, PresentUser},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -106,6 +109,16 @@ pub struct Joined<'a> {
     /// Those who are in the session already, the game master first; where they are many, the first of them.
     pub present: Vec<PresentUser>,
     pub present_count: usize,
+}
+
+/// The part of a join's answer that is as it is when the answer is written: what changes later is told by events after it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct JoinedNow {
+    /// Absent while this gateway cannot know it, such as when it has just started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gm_connection: Option<GmConnection>,
 }
 
 /// What a new session is made of.

@@ -19,7 +19,10 @@ use std::{
 };
 
 use bus::Bus;
-use protocol::{Identity, InstanceId, SessionId, UserId, presence::PresentUser};
+use protocol::{
+    Identity, InstanceId, SessionId, UserId,
+    presence::{GmConnection, PresentUser},
+};
 use serde::{Deserialize, Serialize};
 use service_kit::Clock;
 use tokio::{sync::mpsc, time::Instant};
@@ -65,6 +68,12 @@ pub enum Presence {
         /// It was asked for; else the last connection broke.
         wanted: bool,
     },
+    /// The client of the game master has not answered pings since then; nothing where it answers again.
+    Silent {
+        session: SessionId,
+        user: UserId,
+        since: Option<u64>,
+    },
     /// Another user is the game master from now on.
     GameMaster {
         session: SessionId,
@@ -77,6 +86,7 @@ pub enum Presence {
 pub struct PresenceHandle {
     changes: mpsc::Sender<Presence>,
     roster: SharedRoster,
+    grace: Duration,
     metrics: GatewayMetrics,
 }
 
@@ -92,9 +102,14 @@ impl PresenceHandle {
         self.roster.lock().present(session, NAMED)
     }
 
-    /// Whether the user is in the session by another gateway.
-    pub fn is_elsewhere(&self, session: &SessionId, user: &UserId) -> bool {
-        self.roster.lock().elsewhere(&(session.clone(), user.clone()), Instant::now()).connected
+    /// How it is with the connection of a session's game master, where that can be known.
+    pub fn game_master(&self, session: &SessionId, user: &UserId) -> Option<GmConnection> {
+        self.roster.lock().game_master(&(session.clone(), user.clone()), self.grace, Instant::now())
+    }
+
+    /// Whether the user is in the session by another gateway, with a client that answers.
+    pub fn answers_elsewhere(&self, session: &SessionId, user: &UserId) -> bool {
+        self.roster.lock().elsewhere(&(session.clone(), user.clone()), Instant::now()).answers
     }
 }
 
@@ -118,6 +133,7 @@ pub fn new(
     let (sender, changes) = mpsc::channel(WAITING);
     let roster = Roster::new(instance.clone(), Duration::from_millis(config.timeout_ms));
     let roster = SharedRoster(Arc::new(Mutex::new(roster)));
-    let handle = PresenceHandle { changes: sender, roster: roster.clone(), metrics };
+    let grace = Duration::from_millis(config.grace_ms);
+    let handle = PresenceHandle { changes: sender, roster: roster.clone(), grace, metrics };
     (handle, PresenceKeeper::new(bus, clock, config, instance, changes, roster))
 }

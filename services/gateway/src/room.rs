@@ -9,6 +9,7 @@ pub mod catchup;
 pub mod fetch;
 mod forward;
 pub mod frames;
+mod game_master;
 mod heartbeat;
 mod kept;
 pub mod members;
@@ -24,7 +25,7 @@ use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use game_state::Version;
-use protocol::{ConnectionId, SessionStatus, UserId, position::Head};
+use protocol::{ConnectionId, SessionStatus, UserId, position::Head, presence::GmConnection};
 use tokio::{
     sync::oneshot,
     task::yield_now,
@@ -95,6 +96,8 @@ struct Room {
     strangers: HashMap<ConnectionId, Box<Waiting>>,
     status: SessionStatus,
     game_master: Option<UserId>,
+    /// As the last event about it has said.
+    gm_connection: Option<GmConnection>,
     /// What was asked before says nothing of the game master.
     handed_over_at: Option<Instant>,
     heartbeat: Heartbeat,
@@ -123,6 +126,7 @@ pub async fn run(gateway: Arc<Gateway>, ends: RoomEnds) {
         strangers: HashMap::new(),
         status: SessionStatus::Active,
         game_master: None,
+        gm_connection: None,
         handed_over_at: None,
         heartbeat: Heartbeat::new(gateway.settings.heartbeat.clone(), Instant::now()),
         waiters: Vec::new(),

@@ -3,6 +3,7 @@ import { useGameSessionStore, useGameStateStore } from "@stateward/client/pinia"
 import { describe, expect, it, vi } from "vitest";
 import { nextTick } from "vue";
 
+import PresenceRow from "../src/components/bar/PresenceRow.vue";
 import SessionControls from "../src/components/bar/SessionControls.vue";
 import EncounterDetail from "../src/components/encounter/EncounterDetail.vue";
 import ActionList from "../src/components/sheet/ActionList.vue";
@@ -15,6 +16,7 @@ import { useChatStore } from "../src/stores/chat.ts";
 import { useGestureStore } from "../src/stores/gesture.ts";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
 import { eventually } from "./support/eventually.ts";
+import { usePresenceStore } from "../src/stores/presence.ts";
 import { stage } from "./support/stage.ts";
 
 const STATE: ServerGameState = {
@@ -194,12 +196,31 @@ describe("the controls of the session", () => {
   });
 });
 
+describe("the people", () => {
+  it("have a game master who does not answer marked also for one who comes late", async () => {
+    await sitDown("ana", { connected: true, since: 1, silentSince: 2 });
+    const host = mount(PresenceRow);
+    const row = (): Element | null => host.querySelector('[data-user="gm"]');
+    expect([row()?.className, row()?.getAttribute("data-here")]).toEqual(["silent", "true"]);
+    at.gateway.say("heartbeat:reconnection", { gmId: "gm" });
+    await eventually(() => {
+      expect(row()?.className).toBe("");
+    });
+  });
+
+  it("are known to wait for a game master who is not there", async () => {
+    await sitDown("ana", { connected: false });
+    expect(usePresenceStore().gameMaster).toBe("gone");
+    expect(mount(PresenceRow).querySelector('[data-user="gm"]')?.getAttribute("data-here")).toBe("false");
+  });
+});
+
 describe("the news", () => {
   it("say that the game master's connection is lost and back, or still and not, each in place of the last, and that a session began", async () => {
     await sitDown("ana");
     mount({ setup: () => (useSessionNews({ connection: at.connection, sessionId: at.gateway.session.id } as OpenSession), () => null) });
     const titles = (): string[] => useNotificationsStore().toasts.map(({ title }) => title);
-    at.gateway.say("gm:connection-status", { connected: false, graceUntil: Date.now() + 60_000 });
+    at.gateway.say("gm:connection-status", { connected: false, since: Date.now(), graceUntil: Date.now() + 60_000 });
     await eventually(() => {
       expect(titles()).toContain("The game master lost the connection");
     });
@@ -207,7 +228,7 @@ describe("the news", () => {
     await eventually(() => {
       expect(titles()).toEqual(["The game master is back"]);
     });
-    at.gateway.say("heartbeat:timeout", { gmId: "gm" });
+    at.gateway.say("heartbeat:timeout", { gmId: "gm", lastHeartbeatAt: 1 });
     await eventually(() => {
       expect(titles()).toEqual(["The game master does not answer"]);
     });

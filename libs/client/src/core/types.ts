@@ -6,6 +6,7 @@ export type {
   ErrorBody,
   ErrorCode,
   FullState,
+  GmConnection,
   Member as SessionMember,
   MissedUpdates,
   NotModified,

@@ -282,6 +282,17 @@ export interface GameStateError {
 /** `gameState:error`: of the session, or to one connection. */
 export type GameStateErrorEvent = GameStateError | EventRefused;
 
+/** How it is with the game master's connection: what `gm:connection-status` and the heartbeat's events told those who were there. */
+export interface GmConnection {
+  connected: boolean;
+  /** Until then a game master who is gone counts as coming back. */
+  graceUntil?: number;
+  /** The connection is there, and the client behind it was heard last then. */
+  silentSince?: number;
+  /** Since when. Absent for one who has left, or has not come yet. */
+  since?: number;
+}
+
 /** `gm:connection-status`, to the session. */
 export interface GmConnectionStatus {
   connected: boolean;
@@ -359,6 +370,8 @@ export type JoinAnswerAck = JoinAnswerAckSuccess | Refused;
 export type JoinAnswerAckSuccess = (FullState | MissedUpdates | NotModified | HeadOnly) & {
   /** What this gateway can beyond the events of the plan. */
   features: string[];
+  /** Absent while this gateway cannot know it, such as when it has just started. */
+  gmConnection?: GmConnection;
   limits: Limits;
   /** Those who are in the session already, the game master first; where they are many, the first of them. */
   present: PresentUser[];

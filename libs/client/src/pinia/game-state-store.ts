@@ -98,6 +98,9 @@ export const useGameStateStore = defineStore("gameState", () => {
     joined.on("present", (present) => {
       metadata.present = present;
     });
+    joined.on("gmConnection", (gm) => {
+      metadata.gmConnection = gm ?? null;
+    });
     joined.on("replaced", () => {
       show(joined);
     });
@@ -200,6 +203,7 @@ export const useGameStateStore = defineStore("gameState", () => {
     state.value = "offline";
     metadata.session = null;
     metadata.present = [];
+    metadata.gmConnection = null;
   }
 
   function keepLater(): void {

@@ -4,6 +4,7 @@ import { NO_LIMITS, type Limits } from "../core/limits.ts";
 import type {
   Ack,
   ErrorBody,
+  GmConnection,
   PresentUser,
   ServerGameState,
   SessionStatus,
@@ -20,6 +21,7 @@ import type { Intent, UpdateOptions } from "../queue/types.ts";
 import { UpdateQueue } from "../queue/update-queue.ts";
 import { Conversation } from "./conversation.ts";
 import { deliver } from "./deliver.ts";
+import { gmConnectionAfter } from "./game-master.ts";
 import { randomId } from "./random-id.ts";
 import { endSpan, Telemetry } from "./telemetry.ts";
 import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
@@ -34,6 +36,7 @@ const TAKEN_OUT: readonly string[] = ["NOT_A_PARTICIPANT", "MEMBERSHIP_UNKNOWN"]
 interface Joined {
   readonly session: SessionSummary;
   readonly present?: readonly PresentUser[];
+  readonly gmConnection?: GmConnection;
   readonly limits?: Partial<Limits> & { readonly frameBytes?: number };
 }
 
@@ -53,6 +56,7 @@ export class Replica {
   private limits: Limits & { readonly frameBytes?: number } = NO_LIMITS;
   private stopped = false;
   private summary: SessionSummary | undefined;
+  private gm: GmConnection | undefined;
 
   constructor(options: ReplicaOptions) {
     this.options = { newId: randomId, now: Date.now, random: Math.random, silenceMs: 30_000, settleMs: 60_000, ...options };
@@ -98,6 +102,11 @@ export class Replica {
 
   get session(): SessionSummary | undefined {
     return this.summary;
+  }
+
+  /** How it is with the game master's connection, as far as the gateway knows. */
+  get gmConnection(): GmConnection | undefined {
+    return this.gm;
   }
 
   on<Name extends keyof ReplicaEvents>(name: Name, listener: (payload: ReplicaEvents[Name]) => void): () => void {
@@ -167,6 +176,7 @@ export class Replica {
 
   private async join(): Promise<void> {
     this.setState({ name: "joining" });
+    this.gm = undefined;
     const answer = await this.talk.ask<Joined>("gameSession:join", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
@@ -177,6 +187,8 @@ export class Replica {
     this.limits = { ...NO_LIMITS, ...answer.limits };
     this.emitter.emit("session", answer.session);
     this.emitter.emit("present", answer.present ?? []);
+    // An event that was read together with the answer came after it, and is newer.
+    if (this.gmConnection === undefined) this.noteGm(answer.gmConnection);
     await this.catchUp();
   }
 
@@ -239,8 +251,16 @@ export class Replica {
         if (TAKEN_OUT.includes(error.details.reason ?? "")) this.joinAgain(error);
         break;
       }
-      default:
+      default: {
+        const gm = gmConnectionAfter(name, data, this.gm);
+        if (gm !== undefined) this.noteGm(gm);
+      }
     }
+  }
+
+  private noteGm(gm: GmConnection | undefined): void {
+    this.gm = gm;
+    this.emitter.emit("gmConnection", gm);
   }
 
   /** The gateway has taken this connection out of the session. Whether and when it may come back, the next join tells. */

@@ -1,7 +1,7 @@
 import type { Connection } from "../connection/connection.ts";
 import type { Raw } from "../core/game-state.ts";
 import type { OpenTelemetry } from "./telemetry.ts";
-import type { ErrorBody, PresentUser, ServerGameState, SessionSummary, StateOperation, StateUpdate } from "../core/types.ts";
+import type { ErrorBody, GmConnection, PresentUser, ServerGameState, SessionSummary, StateOperation, StateUpdate } from "../core/types.ts";
 
 /** Where a replica stands. */
 export type ReplicaState =
@@ -31,6 +31,8 @@ export interface ReplicaEvents {
   session: SessionSummary;
   /** Who is connected, as the answer to a join names them. Who comes and goes later is told by events of its own. */
   present: readonly PresentUser[];
+  /** How it is with the game master's connection: as the answer to a join says it, and each change after it. Undefined while nobody knows. */
+  gmConnection: GmConnection | undefined;
   /** The whole state was replaced. */
   replaced: Head;
   /** Operations were applied in place, as they are broadcast. */

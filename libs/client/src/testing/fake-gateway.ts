@@ -1,6 +1,6 @@
 import type { Channel, Transport, TransportListener } from "../connection/transport.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
-import type { StateOperation, StateUpdate, StateUpdateBroadcast } from "../core/types.ts";
+import type { GmConnection, StateOperation, StateUpdate, StateUpdateBroadcast } from "../core/types.ts";
 import type { Chat, ChatMessage } from "../generated/protocol.ts";
 import { FakeSession, refusal, type FakeSessionOptions } from "./fake-session.ts";
 import { NO_FAULTS, type Faults } from "./faults.ts";
@@ -33,6 +33,8 @@ export class FakeGateway {
   faults: Faults;
   /** Whether a channel can be opened. */
   reachable = true;
+  /** What joins are told of the game master's connection. */
+  gmConnection: GmConnection = { connected: true };
   private readonly channels = new Set<FakeChannel>();
   private said = 0;
   private readonly authenticate: (token: string) => string | undefined;
@@ -106,7 +108,7 @@ export class FakeGateway {
     switch (event) {
       case "gameSession:join":
         channel.joined = true;
-        return { success: true, session: this.session.summary(), limits: { ...DEFAULT_LIMITS, frameBytes: 256 * 1024 } };
+        return { success: true, session: this.session.summary(), gmConnection: this.gmConnection, limits: { ...DEFAULT_LIMITS, frameBytes: 256 * 1024 } };
       case "gameSession:leave":
         channel.joined = false;
         return { success: true };

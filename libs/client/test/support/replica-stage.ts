@@ -75,7 +75,7 @@ beforeEach(() => {
   connection = new Connection({ transport: gateway, token: () => "t", random: () => 0.5 });
   let id = 0;
   replica = new Replica({ connection, sessionId: SESSION, random: () => 0.5, newId: () => `id${id++}` });
-  seen = { state: [], session: [], present: [], replaced: [], updated: [], painted: [], queue: [], fault: [] };
+  seen = { state: [], session: [], present: [], gmConnection: [], replaced: [], updated: [], painted: [], queue: [], fault: [] };
   for (const name of Object.keys(seen) as (keyof ReplicaEvents)[]) replica.on(name, (payload) => (seen[name] as unknown[]).push(payload));
 });
 
@@ -106,14 +106,14 @@ export async function answer(event: string, data: object, nth = 0): Promise<unkn
   return frame.data;
 }
 
-export async function join(): Promise<void> {
+export async function join(more: object = {}): Promise<void> {
   await answer("auth", { success: true });
-  await answer("gameSession:join", { success: true, session: session.summary() });
+  await answer("gameSession:join", { success: true, session: session.summary(), ...more });
 }
 
-export async function live(): Promise<void> {
+export async function live(more: object = {}): Promise<void> {
   connection.start();
-  await join();
+  await join(more);
   await answer("gameState:requestFull", session.full());
   expect(replica.state.name).toBe("live");
 }

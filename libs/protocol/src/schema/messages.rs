@@ -9,7 +9,7 @@ use crate::{
         chat::Recipient,
         notice::{MessageType, Source},
     },
-    session::Joined,
+    session::{Joined, JoinedNow},
     state::{FullState, HeadOnly, Held, MissedUpdates, NotModified},
 };
 
@@ -75,6 +75,8 @@ pub(super) enum StateAnswer {
 pub(super) struct JoinAnswer {
     #[schemars(flatten)]
     joined: Joined<'static>,
+    #[schemars(flatten)]
+    now: JoinedNow,
     #[schemars(flatten)]
     state: JoinedState,
 }

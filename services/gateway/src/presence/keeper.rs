@@ -214,6 +214,7 @@ impl PresenceKeeper {
             // While this gateway goes down its users move.
             Presence::Left { wanted: false, .. } if self.draining => Ok(()),
             Presence::Left { session, identity, wanted } => self.left(session, identity, wanted).await,
+            Presence::Silent { session, user, since } => self.silent(session, user, since).await,
             Presence::GameMaster { session, user } => self.handed_over(&session, &user).await,
         }
     }
@@ -239,13 +240,22 @@ impl PresenceKeeper {
             gateway: self.instance.clone(),
             since,
             lost_at: None,
+            silent_since: None,
         };
         self.roster.lock().seat(present.clone());
-        let elsewhere = Elsewhere {
-            connected: elsewhere.connected || was.as_ref().is_some_and(|was| was.lost_at.is_none()),
-            known: elsewhere.known || was.is_some(),
-        };
-        self.told.arrived(&present, elsewhere).await?;
+        let before = elsewhere.or(was.as_ref().map(Elsewhere::of).unwrap_or_default());
+        // Written first: whoever joins elsewhere just too late to be told finds it there.
+        let written = self.bucket.put(&key_of(&present), json(&present)).await;
+        self.told.arrived(&present, before).await?;
+        written
+    }
+
+    /// The client of a game master of ours does not answer since then, or answers again.
+    async fn silent(&mut self, session: SessionId, user: UserId, since: Option<u64>) -> Result<(), BusError> {
+        let ours = self.roster.lock().ours(&(session, user)).cloned();
+        let Some(mut present) = ours.filter(|present| present.silent_since != since) else { return Ok(()) };
+        present.silent_since = since;
+        self.roster.lock().seat(present.clone());
         self.bucket.put(&key_of(&present), json(&present)).await
     }
 
@@ -259,11 +269,13 @@ impl PresenceKeeper {
             self.roster.lock().seat(present.clone());
             let grace = Duration::from_millis(self.config.grace_ms);
             self.lost.insert(place, Instant::now() + grace);
+            let written = self.bucket.put(&key_of(&present), json(&present)).await;
             self.told.gm_status(&present.session_id, false, now, Some(now + self.config.grace_ms)).await?;
-            return self.bucket.put(&key_of(&present), json(&present)).await;
+            return written;
         }
+        let deleted = self.delete(&present).await;
         self.told.departed(&present, now, elsewhere).await?;
-        self.delete(&present).await
+        deleted
     }
 
     async fn handed_over(&mut self, session: &SessionId, user: &UserId) -> Result<(), BusError> {
@@ -273,7 +285,7 @@ impl PresenceKeeper {
             if present.is_gm == is_gm {
                 continue;
             }
-            present.is_gm = is_gm;
+            (present.is_gm, present.silent_since) = (is_gm, None);
             self.roster.lock().seat(present.clone());
             if is_gm && present.lost_at.is_none() {
                 self.told.gm_status(session, true, self.clock.now_ms(), None).await?;

@@ -12,7 +12,7 @@ use std::{
 use bus::KvEntry;
 use protocol::{
     InstanceId, SessionId, UserId,
-    presence::{GatewayAlive, PresentUser, UserPresent},
+    presence::{GatewayAlive, GmConnection, PresentUser, UserPresent},
 };
 use tokio::time::Instant;
 
@@ -44,8 +44,21 @@ struct Heard {
 pub(super) struct Elsewhere {
     /// At a gateway, connected.
     pub(super) connected: bool,
+    /// Connected, and the client is not one who should answer pings and does not.
+    pub(super) answers: bool,
     /// There, or in the grace of a broken connection: the session holds the user for present.
     pub(super) known: bool,
+}
+
+impl Elsewhere {
+    pub(super) fn of(seat: &UserPresent) -> Self {
+        let connected = seat.lost_at.is_none();
+        Self { connected, answers: connected && seat.silent_since.is_none(), known: true }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { connected: self.connected || other.connected, answers: self.answers || other.answers, known: self.known || other.known }
+    }
 }
 
 /// A user whose gateway has gone.
@@ -166,8 +179,28 @@ impl Roster {
     fn beside(&self, session: &SessionId, user: &UserId, gateway: &InstanceId, now: Instant) -> Elsewhere {
         let seats = self.sessions.get(session).and_then(|users| users.get(user));
         let others = seats.into_iter().flatten().filter(|(at, _)| *at != gateway && (**at == self.me || self.is_heard(at, now)));
-        others
-            .fold(Elsewhere::default(), |found, (_, seat)| Elsewhere { connected: found.connected || seat.lost_at.is_none(), known: true })
+        others.map(|(_, seat)| Elsewhere::of(seat)).fold(Elsewhere::default(), Elsewhere::or)
+    }
+
+    /// How it is with a session's game master. Nothing before this gateway has heard anybody: an empty roster says nothing then.
+    pub(super) fn game_master(&self, place: &Place, grace: Duration, now: Instant) -> Option<GmConnection> {
+        let seats = self.sessions.get(&place.0).and_then(|users| users.get(&place.1)).into_iter().flatten();
+        let seats = seats.filter(|(at, _)| **at == self.me || self.is_heard(at, now)).map(|(_, seat)| seat);
+        let (connected, lost): (Vec<_>, Vec<_>) = seats.partition(|seat| seat.lost_at.is_none());
+        if let Some(since) = connected.iter().map(|seat| seat.since).min() {
+            // Silent is who answers nowhere.
+            let silent: Option<Vec<_>> = connected.iter().map(|seat| seat.silent_since).collect();
+            let silent_since = silent.and_then(|silent| silent.into_iter().max());
+            return Some(GmConnection { connected: true, since: Some(since), grace_until: None, silent_since });
+        }
+        let since = lost.iter().filter_map(|seat| seat.lost_at).max();
+        let grace_until = since.map(|since| since + grace.as_millis() as u64);
+        (since.is_some() || self.trusted_since.is_some()).then_some(GmConnection {
+            connected: false,
+            since,
+            grace_until,
+            silent_since: None,
+        })
     }
 
     fn is_heard(&self, gateway: &InstanceId, now: Instant) -> bool {

@@ -22,7 +22,7 @@ pub(super) struct Told {
 impl Told {
     /// Tells the session that a user has come, unless it holds the user for present.
     pub(super) async fn arrived(&self, present: &UserPresent, before: Elsewhere) -> Result<(), BusError> {
-        if present.is_gm && !before.connected {
+        if present.is_gm && !before.answers {
             self.gm_status(&present.session_id, true, present.since, None).await?;
         }
         if before.known {

@@ -145,10 +145,11 @@ impl CatchUp {
     pub fn serve(self, plan: &Plan, room: &RoomFacts<'_>) -> Option<Version> {
         let Self { reply, join, done, .. } = self;
         let session = room.session.clone();
-        let base = join.as_ref().map(|join| join.fields.clone()).unwrap_or_default();
+        let joins = join.is_some();
+        let (joined, now) = (join.map(|join| join.fields).unwrap_or_default(), &room.now);
         let version = match plan {
             Plan::HeadOnly(head) => {
-                reply.success(&[&base, &Fields::of(&head_only(room, head))]);
+                reply.success(&[&joined, now, &Fields::of(&head_only(room, head))]);
                 head.position.version
             }
             Plan::NotModified(head) => {
@@ -161,7 +162,7 @@ impl CatchUp {
                     timestamp: room.at,
                     status: room.status,
                 };
-                reply.success(&[&base, &Fields::of(&not_modified)]);
+                reply.success(&[&joined, now, &Fields::of(&not_modified)]);
                 head.position.version
             }
             Plan::Missed(steps) => {
@@ -175,13 +176,14 @@ impl CatchUp {
                     status: room.status,
                     updates: steps.iter().filter_map(|step| serde_json::from_slice::<&RawValue>(&step.payload).ok()).collect(),
                 };
-                reply.success(&[&base, &Fields::of(&missed)]);
+                reply.success(&[&joined, now, &Fields::of(&missed)]);
                 last.version
             }
             Plan::Full(state, _) => {
-                match &join {
-                    None => reply.success_from(&state.json),
-                    Some(join) => reply.success(&[&join.fields, &Fields::of_success(&state.json)]),
+                if joins {
+                    reply.success(&[&joined, now, &Fields::of_success(&state.json)]);
+                } else {
+                    reply.success_from(&state.json);
                 }
                 state.head.position.version
             }
@@ -195,6 +197,8 @@ impl CatchUp {
 /// What answers say of the room.
 pub struct RoomFacts<'a> {
     pub session: &'a protocol::SessionId,
+    /// For one who joins, beside what the join is answered in any case.
+    pub now: Fields,
     pub status: SessionStatus,
     /// Server time of the head.
     pub at: u64,

@@ -121,6 +121,8 @@ impl Room {
             Delivery::Message(message) => message,
             Delivery::Lost(_) => {
                 self.gateway.metrics.lost_messages.inc();
+                // What was lost may have been about it.
+                self.gm_connection = None;
                 return;
             }
         };
@@ -135,6 +137,7 @@ impl Room {
         // What came before it is written before it.
         let arrived = self.members.write_all(&self.gateway.metrics);
         self.measure(&arrived);
+        self.hear_of_game_master(&relayed);
         let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
         let kept = Kept::of(&relayed);
         for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {

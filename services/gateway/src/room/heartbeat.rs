@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use protocol::{
-    SessionId, UserId,
+    SessionId,
     event::{
         heartbeat::{HeartbeatPing, HeartbeatQuality, HeartbeatReconnection, HeartbeatTimeout},
         name,
@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Room;
-use crate::{client::deliver, config::HeartbeatConfig, edge::Frame, relay};
+use crate::{client::deliver, config::HeartbeatConfig, edge::Frame, presence::Presence, relay};
 
 /// An answer to an older ping still says that the client lives.
 const REMEMBERED: usize = 8;
@@ -36,7 +36,10 @@ pub(super) struct Heartbeat {
     missed: u32,
     missed_since_report: u32,
     heard_at: Option<u64>,
-    timed_out: bool,
+    /// As many were missed as make a client silent.
+    silent: bool,
+    /// And the session was told.
+    told: bool,
     round_trips: VecDeque<f64>,
 }
 
@@ -50,12 +53,23 @@ pub(super) enum Reach {
     Open,
 }
 
+/// What an answer ends.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Answer {
+    /// The client was silent.
+    pub(super) was_silent: bool,
+    /// The session was told so, and since when it had been missed.
+    pub(super) told: Option<u64>,
+}
+
 /// What to do at a beat.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Beat {
     /// Sequence number of the ping to send.
     pub(super) ping: Option<u64>,
-    /// When the client was heard last, and how many pings it has missed.
+    /// The client is silent from now on: when it was heard last.
+    pub(super) silent: Option<u64>,
+    /// The session is to be told: when the client was heard last, and how many pings it has missed.
     pub(super) timeout: Option<(u64, u32)>,
     /// Round trip, jitter, missed.
     pub(super) quality: Option<(f64, f64, u32)>,
@@ -75,7 +89,8 @@ impl Heartbeat {
             missed: 0,
             missed_since_report: 0,
             heard_at: None,
-            timed_out: false,
+            silent: false,
+            told: false,
             round_trips: VecDeque::new(),
         }
     }
@@ -90,7 +105,8 @@ impl Heartbeat {
         *self = Self { next, ..Self::new(self.config.clone(), next) };
     }
 
-    pub(super) fn beat(&mut self, reach: Reach, ping_id: &str, now: Instant, wall: u64) -> Beat {
+    /// `answers_elsewhere`: at another gateway the game master is heard, so the session is not told of a silence here.
+    pub(super) fn beat(&mut self, reach: Reach, answers_elsewhere: bool, ping_id: &str, now: Instant, wall: u64) -> Beat {
         self.next = now + Duration::from_millis(self.config.interval_ms);
         let mut beat = Beat::default();
         if reach == Reach::None {
@@ -102,8 +118,12 @@ impl Heartbeat {
         if self.pending && reach == Reach::Open {
             self.missed += 1;
             self.missed_since_report += 1;
-            if self.missed == self.config.misses && !self.timed_out {
-                self.timed_out = true;
+            if self.missed == self.config.misses {
+                self.silent = true;
+                beat.silent = Some(heard_at);
+            }
+            if self.missed >= self.config.misses && !self.told && !answers_elsewhere {
+                self.told = true;
                 beat.timeout = Some((heard_at, self.missed));
             }
         }
@@ -118,15 +138,16 @@ impl Heartbeat {
         beat
     }
 
-    /// The client has answered. Returns since when it had been missed, if the session was told.
-    pub(super) fn answered(&mut self, ping_id: &str, now: Instant, wall: u64) -> Option<u64> {
-        let place = self.asked.iter().position(|(id, _)| id == ping_id)?;
-        let (_, asked) = self.asked.drain(..=place).next_back()?;
+    /// The client has answered.
+    pub(super) fn answered(&mut self, ping_id: &str, now: Instant, wall: u64) -> Answer {
+        let place = self.asked.iter().position(|(id, _)| id == ping_id);
+        let Some((_, asked)) = place.and_then(|place| self.asked.drain(..=place).next_back()) else { return Answer::default() };
         remember(&mut self.round_trips, now.duration_since(asked).as_secs_f64() * 1000.0, MEASURED);
         self.pending = !self.asked.is_empty();
         self.missed = 0;
         let heard_at = self.heard_at.replace(wall);
-        std::mem::take(&mut self.timed_out).then_some(heard_at).flatten()
+        let told = std::mem::take(&mut self.told).then_some(heard_at).flatten();
+        Answer { was_silent: std::mem::take(&mut self.silent), told }
     }
 
     fn report(&mut self) -> Option<(f64, f64, u32)> {
@@ -152,21 +173,10 @@ fn remember<T>(memory: &mut VecDeque<T>, new: T, most: usize) {
 }
 
 impl Room {
-    /// The session has this game master from now on.
-    pub(super) fn game_master_is(&mut self, user: UserId) {
-        if self.game_master.as_ref() == Some(&user) {
-            return;
-        }
-        if self.game_master.replace(user.clone()).is_some() {
-            self.heartbeat.restart();
-            self.gateway.presence.tell(crate::presence::Presence::GameMaster { session: self.ends.session.clone(), user });
-        }
-    }
-
     pub(super) fn beat(&mut self) {
         let (now, wall) = (Instant::now(), self.gateway.clock.now_ms());
         let Some(gm) = self.game_master.clone() else {
-            self.heartbeat.beat(Reach::None, "", now, wall);
+            self.heartbeat.beat(Reach::None, false, "", now, wall);
             return;
         };
         let connections: Vec<_> =
@@ -177,7 +187,11 @@ impl Room {
             _ => Reach::Open,
         };
         let (session_id, ping_id) = (self.ends.session.clone(), service_kit::random_id());
-        let Beat { ping, timeout, quality } = self.heartbeat.beat(reach, &ping_id, now, wall);
+        let answers_elsewhere = reach == Reach::Open && self.gateway.presence.answers_elsewhere(&session_id, &gm);
+        let Beat { ping, silent, timeout, quality } = self.heartbeat.beat(reach, answers_elsewhere, &ping_id, now, wall);
+        if silent.is_some() {
+            self.gateway.presence.tell(Presence::Silent { session: session_id.clone(), user: gm.clone(), since: silent });
+        }
         let mut frames = Vec::new();
         if let Some(sequence) = ping {
             let ping = HeartbeatPing {
@@ -198,8 +212,7 @@ impl Room {
                 deliver(&conn, frame, &self.gateway.metrics);
             }
         }
-        // At another gateway the game master may well be heard: that one judges by its own pings.
-        if let Some((last_heartbeat_at, missed_heartbeats)) = timeout.filter(|_| !self.gateway.presence.is_elsewhere(&session_id, &gm)) {
+        if let Some((last_heartbeat_at, missed_heartbeats)) = timeout {
             tracing::info!(session = %session_id, missed_heartbeats, "the game master's client does not answer");
             let timeout = HeartbeatTimeout { session_id, gm_id: gm, timeout_detected_at: wall, last_heartbeat_at, missed_heartbeats };
             self.tell_session(name::HEARTBEAT_TIMEOUT, timeout);
@@ -208,10 +221,12 @@ impl Room {
 
     pub(super) fn pong(&mut self, ping_id: &str) {
         let wall = self.gateway.clock.now_ms();
-        let (Some(missed_since), Some(gm_id)) = (self.heartbeat.answered(ping_id, Instant::now(), wall), self.game_master.clone()) else {
-            return;
-        };
-        let session_id = self.ends.session.clone();
+        let Answer { was_silent, told } = self.heartbeat.answered(ping_id, Instant::now(), wall);
+        let (session_id, Some(gm_id)) = (self.ends.session.clone(), self.game_master.clone()) else { return };
+        if was_silent {
+            self.gateway.presence.tell(Presence::Silent { session: session_id.clone(), user: gm_id.clone(), since: None });
+        }
+        let Some(missed_since) = told else { return };
         let disconnection_duration_ms = wall.saturating_sub(missed_since);
         let back = HeartbeatReconnection { session_id, gm_id, reconnected_at: wall, disconnection_duration_ms };
         self.tell_session(name::HEARTBEAT_RECONNECTION, back);
@@ -249,11 +264,27 @@ mod tests {
         let start = Instant::now();
         let mut heart = heartbeat(start);
         let timeouts: Vec<_> =
-            (1..=6).map(|n| heart.beat(Reach::Open, &format!("p{n}"), start + seconds(5 * n), 1_000 * 5 * n).timeout).collect();
+            (1..=6).map(|n| heart.beat(Reach::Open, false, &format!("p{n}"), start + seconds(5 * n), 1_000 * 5 * n).timeout).collect();
         assert_eq!(timeouts, [None, None, None, Some((5_000, 3)), None, None]);
-        assert_eq!(heart.answered("nonsense", start + seconds(31), 31_000), None);
-        assert_eq!(heart.answered("p6", start + seconds(31), 31_000), Some(5_000));
-        assert_eq!(heart.answered("p6", start + seconds(31), 31_000), None, "a pong counts once");
+        assert_eq!(heart.answered("nonsense", start + seconds(31), 31_000), Answer::default());
+        assert_eq!(heart.answered("p6", start + seconds(31), 31_000), Answer { was_silent: true, told: Some(5_000) });
+        assert_eq!(heart.answered("p6", start + seconds(31), 31_000), Answer::default(), "a pong counts once");
+    }
+
+    #[test]
+    fn a_silence_is_known_and_not_told_while_the_client_answers_elsewhere() {
+        let start = Instant::now();
+        let mut heart = heartbeat(start);
+        let mut beat = |n: u64, elsewhere| {
+            let beat = heart.beat(Reach::Open, elsewhere, &format!("p{n}"), start + seconds(5 * n), 5_000 * n);
+            (beat.silent, beat.timeout)
+        };
+        let while_elsewhere: Vec<_> = (1..=5).map(|n| beat(n, true)).collect();
+        let silent = (Some(5_000), None);
+        assert_eq!(while_elsewhere, [(None, None), (None, None), (None, None), silent, (None, None)]);
+        assert_eq!(beat(6, false), (None, Some((5_000, 5))), "told once nobody answers");
+        assert_eq!(beat(7, true), (None, None));
+        assert_eq!(heart.answered("p7", start + seconds(36), 36_000), Answer { was_silent: true, told: Some(5_000) });
     }
 
     #[test]
@@ -261,7 +292,7 @@ mod tests {
         let start = Instant::now();
         let mut heart = heartbeat(start);
         for n in 1..=20 {
-            let beat = heart.beat(Reach::Open, &format!("p{n}"), start + seconds(5 * n), n);
+            let beat = heart.beat(Reach::Open, false, &format!("p{n}"), start + seconds(5 * n), n);
             assert_eq!((beat.timeout, beat.ping), (None, Some(n)));
             if n % 3 == 0 {
                 heart.answered(&format!("p{n}"), start + seconds(5 * n + 1), n);
@@ -274,7 +305,7 @@ mod tests {
         for reach in [Reach::Unread, Reach::None] {
             let start = Instant::now();
             let mut heart = heartbeat(start);
-            assert!((1..=20).all(|n| heart.beat(reach, &n.to_string(), start + seconds(5 * n), n).timeout.is_none()), "{reach:?}");
+            assert!((1..=20).all(|n| heart.beat(reach, false, &n.to_string(), start + seconds(5 * n), n).timeout.is_none()), "{reach:?}");
         }
     }
 
@@ -285,7 +316,7 @@ mod tests {
         let mut reports = Vec::new();
         for n in 1..=12 {
             let at = start + seconds(5 * n);
-            reports.extend(heart.beat(Reach::Open, &n.to_string(), at, n).quality);
+            reports.extend(heart.beat(Reach::Open, false, &n.to_string(), at, n).quality);
             if n != 2 {
                 heart.answered(&n.to_string(), at + Duration::from_millis(if n % 2 == 0 { 10 } else { 20 }), n);
             }

@@ -10,7 +10,7 @@ use super::{
     Awaits, Room, Waiter,
     catchup::{self, CatchUp, Plan, RoomFacts},
 };
-use crate::{metrics::Tier, presence::Presence};
+use crate::{answer::Fields, metrics::Tier, presence::Presence};
 
 /// Loads that one client waits for, at most: each made the state before it too old.
 const LOADS: u32 = 5;
@@ -89,7 +89,8 @@ impl Room {
         if let Some(gm) = ask.join.as_ref().filter(|_| self.game_master.is_none()).map(|join| join.game_master.clone()) {
             self.game_master_is(gm);
         }
-        let facts = RoomFacts { session: &self.ends.session, status: self.status, at: self.track.head_at() };
+        let now = joins.map(|is_gm| Fields::of(&self.joined_now(is_gm))).unwrap_or_default();
+        let facts = RoomFacts { now, session: &self.ends.session, status: self.status, at: self.track.head_at() };
         // Counted first: whoever has the answer may look.
         if let Some(tier) = plan.tier() {
             self.gateway.metrics.caught_up(reached_back.filter(|_| tier == Tier::ring).unwrap_or(tier));

@@ -6,6 +6,7 @@ mod answers;
 mod catching_up;
 mod edge;
 mod events;
+mod game_master;
 mod hand_over;
 mod heartbeat;
 mod membership;

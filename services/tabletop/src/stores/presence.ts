@@ -14,9 +14,6 @@ export interface Person {
   readonly isHere: boolean;
 }
 
-/** How it is with the game master, as the server says it: without a connection, or with one on which nobody answers. */
-export type GameMasterStatus = "here" | "silent" | "gone";
-
 /** Who takes part, and who of them is connected. By user: a second tab is nobody else. */
 export const usePresenceStore = defineStore("presence", () => {
   const session = useGameSessionStore();
@@ -24,7 +21,8 @@ export const usePresenceStore = defineStore("presence", () => {
   const auth = useAuthStore();
   const here = ref(new Set<string>());
   const names = ref(new Map<string, string>());
-  const gameMaster = ref<GameMasterStatus>("here");
+  /** While nobody knows it is not said that anything is wrong. */
+  const gameMaster = computed(() => session.gameMaster ?? "here");
 
   const people = computed<Person[]>(() => {
     const summary = session.session;
@@ -64,6 +62,13 @@ export const usePresenceStore = defineStore("presence", () => {
       },
       { immediate: true },
     );
+    watch(
+      () => session.gmConnection?.connected,
+      (connected) => {
+        if (connected === true && session.gameMasterId !== null) arrive(session.gameMasterId, undefined);
+      },
+      { immediate: true },
+    );
   }
 
   function receive(event: string, data: Record<string, unknown>): void {
@@ -72,14 +77,6 @@ export const usePresenceStore = defineStore("presence", () => {
       if (typeof userId === "string") arrive(userId, typeof userName === "string" ? userName : undefined);
     } else if (event === "gameSession:left" || event === "user:left") {
       if (typeof userId === "string") here.value = new Set([...here.value].filter((other) => other !== userId));
-    } else if (event === "gm:connection-status") {
-      gameMaster.value = data["connected"] === true ? "here" : "gone";
-      const id = session.gameMasterId;
-      if (gameMaster.value === "here" && id !== null) arrive(id, undefined);
-    } else if (event === "heartbeat:timeout") {
-      if (gameMaster.value === "here") gameMaster.value = "silent";
-    } else if (event === "heartbeat:reconnection") {
-      gameMaster.value = "here";
     }
   }
 

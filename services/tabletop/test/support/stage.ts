@@ -1,4 +1,4 @@
-import { Connection, type ServerGameState } from "@stateward/client";
+import { Connection, type protocol, type ServerGameState } from "@stateward/client";
 import { useGameStateStore } from "@stateward/client/pinia";
 import { FakeGateway } from "@stateward/client/testing";
 import { createPinia, setActivePinia } from "pinia";
@@ -13,8 +13,8 @@ import { useSocketStore } from "../../src/stores/socket.ts";
 export interface Stage {
   readonly gateway: FakeGateway;
   readonly connection: Connection;
-  /** The stores as this user has them. */
-  readonly sitDown: (userId: "gm" | "ana") => Promise<void>;
+  /** The stores as this user has them, told this of the game master. */
+  readonly sitDown: (userId: "gm" | "ana", gmConnection?: protocol.GmConnection) => Promise<void>;
   readonly mount: (component: Component, props?: Record<string, unknown>, provided?: ReadonlyMap<symbol, unknown>) => HTMLElement;
 }
 
@@ -43,8 +43,9 @@ export function stage(gameState: ServerGameState): Stage {
     get connection() {
       return connection;
     },
-    async sitDown(userId) {
+    async sitDown(userId, gmConnection = { connected: true }) {
       gateway = new FakeGateway({ participantIds: ["ana"], gameState: structuredClone(gameState) });
+      gateway.gmConnection = gmConnection;
       connection = new Connection({ transport: gateway.transport, token: () => userId });
       const game = useGameStateStore();
       game.connect({ connection, userId });

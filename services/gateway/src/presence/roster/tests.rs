@@ -147,3 +147,34 @@ fn what_others_delete_of_ours_is_told_to_us() {
     bench.roster.unseat(&("s".parse().unwrap(), "u".parse().unwrap()));
     assert!(bench.roster.deleted("session.s.u.b").is_none());
 }
+
+#[test]
+fn a_game_master_is_there_gone_for_a_while_silent_or_not_known() {
+    let mut bench = Bench { roster: Roster::new("b".parse().unwrap(), TIMEOUT), now: Instant::now() };
+    let told = |bench: &Bench| {
+        let place = ("s".parse().unwrap(), "gm".parse().unwrap());
+        bench.roster.game_master(&place, Duration::from_secs(5), bench.now).map(|connection| serde_json::to_value(connection).unwrap())
+    };
+    let sit = |bench: &mut Bench, gateway: &str, since: u64, lost_at: Option<u64>, silent_since: Option<u64>| {
+        let seat = UserPresent { since, lost_at, silent_since, ..Bench::present("gm", gateway) };
+        bench.roster.put(&key_of(&seat), &serde_json::to_vec(&seat).unwrap(), bench.now);
+    };
+    assert_eq!(told(&bench), None, "nobody was heard yet");
+    bench.alive("b", false);
+    assert_eq!(told(&bench), Some(json!({"connected": false})));
+    sit(&mut bench, "c", 7, None, None);
+    assert_eq!(told(&bench), Some(json!({"connected": true, "since": 7})));
+    sit(&mut bench, "c", 7, None, Some(20));
+    sit(&mut bench, "d", 9, None, Some(30));
+    assert_eq!(told(&bench), Some(json!({"connected": true, "since": 7, "silentSince": 30})));
+    sit(&mut bench, "d", 9, None, None);
+    assert_eq!(told(&bench), Some(json!({"connected": true, "since": 7})), "a client that answers speaks for one that does not");
+    sit(&mut bench, "d", 9, Some(40), None);
+    assert_eq!(told(&bench), Some(json!({"connected": true, "since": 7, "silentSince": 20})));
+    sit(&mut bench, "c", 7, Some(50), None);
+    assert_eq!(told(&bench), Some(json!({"connected": false, "since": 50, "graceUntil": 5_050})));
+    bench.pass(10);
+    assert_eq!(told(&bench), Some(json!({"connected": false})), "their gateways are not heard any more");
+    bench.roster.reconnected(bench.now - TIMEOUT);
+    assert_eq!(told(&bench), None);
+}
