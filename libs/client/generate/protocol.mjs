@@ -69,9 +69,11 @@ function members(entries) {
   return `{\n${lines.join("")}}`;
 }
 
-function typeOf(schema) {
+/** The type of what a schema takes. */
+export function typeOf(schema) {
   if (schema === true) return "unknown";
-  if (schema.$ref !== undefined) return nameOf(schema.$ref);
+  // What stands beside a reference holds as well: the tag of a union, for one.
+  if (schema.$ref !== undefined) return schema.properties === undefined ? nameOf(schema.$ref) : `${nameOf(schema.$ref)} & ${objectOf(schema)}`;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const choices = schema.oneOf ?? schema.anyOf;

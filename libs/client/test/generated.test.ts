@@ -2,11 +2,18 @@ import { readFileSync } from "node:fs";
 
 import { expect, expectTypeOf, it } from "vitest";
 
-import { protocolTypes } from "../generate/protocol.mjs";
+import { protocolTypes, typeOf } from "../generate/protocol.mjs";
 import type { ClientEvents, Connection, protocol, ServerEvents, StateAnswer, StateOperation, StateUpdate, StateUpdateBroadcast, UpdateAccepted } from "../src/index.ts";
 
 it("the types of the wire are those that the server's schemas say: if not, `npm run generate -w @stateward/client` writes them", () => {
   expect(readFileSync(new URL("../src/generated/protocol.ts", import.meta.url), "utf8")).toBe(protocolTypes());
+});
+
+it("the tag of a union is kept beside the type that it tells apart", () => {
+  const tagged = (ref: string, kind: string): object => ({ $ref: `#/$defs/${ref}`, type: "object", properties: { kind: { type: "string", const: kind } }, required: ["kind"] });
+  expect(typeOf({ oneOf: [tagged("Circle", "circle"), tagged("Square", "square")] })).toBe('Circle & {\n  kind: "circle";\n} | Square & {\n  kind: "square";\n}');
+  expect(typeOf({ $ref: "#/$defs/Circle", default: {} })).toBe("Circle");
+  expect(typeOf({ type: "array", items: tagged("Circle", "circle") })).toBe('(Circle & {\n  kind: "circle";\n})[]');
 });
 
 it("events are typed by their names", () => {
