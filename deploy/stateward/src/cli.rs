@@ -134,8 +134,11 @@ pub enum Session {
     Sync {
         session: SessionId,
         /// Return when the campaign's documents show it
-        #[arg(long)]
+        #[arg(long, conflicts_with = "dry_run")]
         wait: bool,
+        /// Write nothing: show what would become of each document, and what stands in the way
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 pub mod ask;
 mod ls;
+mod preview;
 mod show;
 mod tail;
 mod verify;
@@ -28,6 +29,7 @@ pub async fn run(config: &Config, command: Session, out: &Output) -> anyhow::Res
             }
             ask::repair(config, &session, how, backups, &why, out).await
         }
-        Session::Sync { session, wait } => ask::sync(config, &session, wait, out).await,
+        Session::Sync { session, dry_run: true, .. } => preview::run(config, &session, out).await,
+        Session::Sync { session, wait, dry_run: false } => ask::sync(config, &session, wait, out).await,
     }
 }

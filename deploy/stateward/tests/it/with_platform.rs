@@ -66,10 +66,21 @@ async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epo
     let found = stage.json(&["session", "diff", session, file], 1).await.unwrap();
     assert_eq!(found["differences"][0]["path"], "/characters/0/pluginData/hitPoints");
 
-    // Write back, and wait for it.
+    // What a write-back would do, of which nothing is done; then the write-back, and waiting for it.
+    let planned = stage.json(&["session", "sync", session, "--dry-run"], 0).await.unwrap();
+    assert_eq!((&planned["version"], &planned["report"]["written"]), (&json!("2"), &json!(1)), "{planned}");
+    assert_eq!(planned["changes"], json!([{"kind": "character", "id": "hero", "action": "change"}]));
+    assert_eq!(stage.json(&["session", "sync", session, "--dry-run"], 0).await.unwrap(), planned, "nothing of it was done");
+    let both = stage.run(&["session", "sync", session, "--dry-run", "--wait"]).await.unwrap();
+    assert_eq!(both.code, Some(2), "{both:?}");
     assert_eq!(stage.json(&["session", "sync", session, "--wait"], 0).await.unwrap()["syncedVersion"], "2");
     let shown = stage.json(&["session", "show", session], 0).await.unwrap();
     assert_eq!((&shown["journal"]["headVersion"], &shown["document"]["sync"]["version"]), (&json!("2"), &json!("2")));
+    let text = stage.run(&["session", "sync", session, "--dry-run"]).await.unwrap();
+    assert!(
+        text.code == Some(0) && text.out.contains("its campaign shows version 2") && text.out.contains("0 would be written"),
+        "{text:?}"
+    );
 
     // A repair leaves its reason; then the session goes on in the new epoch.
     let repaired = stage.json(&["session", "repair", session, "rehash", "--reason", "a test", "--yes"], 0).await.unwrap();
