@@ -1,13 +1,10 @@
 import type { Connection } from "../connection/connection.ts";
 import { Emitter } from "../connection/emitter.ts";
-import { NO_LIMITS, type Limits } from "../core/limits.ts";
 import type {
   Ack,
   ErrorBody,
   GmConnection,
-  PresentUser,
   ServerGameState,
-  SessionStatus,
   SessionSummary,
   StateAnswer,
   StateOperation,
@@ -19,9 +16,9 @@ import { compareVersions, isVersion } from "../core/version.ts";
 import { notSent } from "../queue/refusal.ts";
 import type { Intent, UpdateOptions } from "../queue/types.ts";
 import { UpdateQueue } from "../queue/update-queue.ts";
+import { About, type Joined } from "./about.ts";
 import { Conversation } from "./conversation.ts";
 import { deliver } from "./deliver.ts";
-import { gmConnectionAfter } from "./game-master.ts";
 import { randomId } from "./random-id.ts";
 import { endSpan, Telemetry } from "./telemetry.ts";
 import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
@@ -32,13 +29,6 @@ const EARLY_BROADCASTS = 256;
 
 /** Of faults that end what this connection hears of the session. */
 const TAKEN_OUT: readonly string[] = ["NOT_A_PARTICIPANT", "MEMBERSHIP_UNKNOWN"];
-
-interface Joined {
-  readonly session: SessionSummary;
-  readonly present?: readonly PresentUser[];
-  readonly gmConnection?: GmConnection;
-  readonly limits?: Partial<Limits> & { readonly frameBytes?: number };
-}
 
 /** A verified copy of a session's state: joins, catches up, applies what comes, compares each hash, and repairs itself. */
 export class Replica {
@@ -53,10 +43,8 @@ export class Replica {
   private readonly talk: Conversation;
   private readonly telemetry: Telemetry;
   private readonly queue: UpdateQueue;
-  private limits: Limits & { readonly frameBytes?: number } = NO_LIMITS;
   private stopped = false;
-  private summary: SessionSummary | undefined;
-  private gm: GmConnection | undefined;
+  private readonly about = new About(this.emitter);
 
   constructor(options: ReplicaOptions) {
     this.options = { newId: randomId, now: Date.now, random: Math.random, silenceMs: 30_000, settleMs: 60_000, ...options };
@@ -101,12 +89,12 @@ export class Replica {
   }
 
   get session(): SessionSummary | undefined {
-    return this.summary;
+    return this.about.session;
   }
 
   /** How it is with the game master's connection, as far as the gateway knows. */
   get gmConnection(): GmConnection | undefined {
-    return this.gm;
+    return this.about.gmConnection;
   }
 
   on<Name extends keyof ReplicaEvents>(name: Name, listener: (payload: ReplicaEvents[Name]) => void): () => void {
@@ -176,19 +164,14 @@ export class Replica {
 
   private async join(): Promise<void> {
     this.setState({ name: "joining" });
-    this.gm = undefined;
+    this.about.joining();
     const answer = await this.talk.ask<Joined>("gameSession:join", this.position());
     if (answer === undefined) return;
     if (!answer.success) {
       this.retryOrRefuse(answer.error, () => void this.join());
       return;
     }
-    this.summary = answer.session;
-    this.limits = { ...NO_LIMITS, ...answer.limits };
-    this.emitter.emit("session", answer.session);
-    this.emitter.emit("present", answer.present ?? []);
-    // An event that was read together with the answer came after it, and is newer.
-    if (this.gmConnection === undefined) this.noteGm(answer.gmConnection);
+    this.about.joined(answer);
     await this.catchUp();
   }
 
@@ -216,7 +199,7 @@ export class Replica {
 
   /** Whether the answer left us with a state that is as good as its head says. */
   private async take(answer: StateAnswer, round: number): Promise<boolean> {
-    this.noteStatus(answer.status);
+    this.about.turned(answer.status);
     if ("gameState" in answer) {
       const isHeld = await this.copy.replace(answer, () => round !== this.talk.round);
       if (isHeld === true) {
@@ -251,16 +234,9 @@ export class Replica {
         if (TAKEN_OUT.includes(error.details.reason ?? "")) this.joinAgain(error);
         break;
       }
-      default: {
-        const gm = gmConnectionAfter(name, data, this.gm);
-        if (gm !== undefined) this.noteGm(gm);
-      }
+      default:
+        this.about.heard(name, data);
     }
-  }
-
-  private noteGm(gm: GmConnection | undefined): void {
-    this.gm = gm;
-    this.emitter.emit("gmConnection", gm);
   }
 
   /** The gateway has taken this connection out of the session. Whether and when it may come back, the next join tells. */
@@ -293,7 +269,7 @@ export class Replica {
   private apply({ operations, newVersion, expectedHash, epoch, timestamp, status, gameMasterId, updateId }: StateUpdateBroadcast): boolean {
     if (!this.copy.isNext(epoch, newVersion)) return false;
     if (!this.advance(operations, { version: newVersion, expected: expectedHash, timestamp, updateId })) return false;
-    this.noteStatus(status, gameMasterId);
+    this.about.turned(status, gameMasterId);
     return true;
   }
 
@@ -327,7 +303,7 @@ export class Replica {
         if (this.current.name !== "live" || this.head === undefined) return undefined;
         return { sessionId: this.sessionId, version: this.head.version, epoch: this.head.epoch };
       },
-      limits: () => this.limits,
+      limits: () => this.about.limits,
       look: (reader) => this.copy.held.look(reader),
       deliver: (update, trace) => deliver(this.connection, update, { ...this.options, trace }),
       accept: (update, answer) => {
@@ -360,14 +336,6 @@ export class Replica {
   private retryOrRefuse(error: ErrorBody, again: () => void): void {
     if (error.retryable) this.talk.later(again, error.retryAfterMs);
     else this.setState({ name: "refused", error });
-  }
-
-  private noteStatus(status: SessionStatus | undefined, gameMasterId?: string): void {
-    if (this.summary === undefined) return;
-    const next = { ...this.summary, status: status ?? this.summary.status, gameMasterId: gameMasterId ?? this.summary.gameMasterId };
-    if (next.status === this.summary.status && next.gameMasterId === this.summary.gameMasterId) return;
-    this.summary = next;
-    this.emitter.emit("session", next);
   }
 
   private fault(reason: string, message: string): void {
