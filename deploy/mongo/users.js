@@ -37,6 +37,26 @@ if (target.getRole("stateward-operator")) {
   target.createRole({ role: "stateward-operator", ...operatorRole });
 }
 
+// Puts sessions and documents of ours in the place of old ones, or back, and makes the indexes. It reads journals and the old states, and
+// keeps what it replaced; it changes no document in place and drops nothing.
+const migrationRole = {
+  privileges: [
+    on("gameSessions", "find", "insert", "remove", "createIndex"),
+    on("sessionUpdates", "find", "createIndex"),
+    on("sessionBases", "find", "insert", "update", "remove"),
+    on("migrationBackups", "find", "insert", "update", "remove", "createIndex"),
+    // `documents` has the old ones of every kind side by side.
+    ...[...documents, "documents"].map((collection) => on(collection, "find", "insert", "remove", "createIndex")),
+    ...["gameStates", "gamestates"].map((collection) => on(collection, "find")),
+  ],
+  roles: [],
+};
+if (target.getRole("stateward-migration")) {
+  target.updateRole("stateward-migration", migrationRole);
+} else {
+  target.createRole({ role: "stateward-migration", ...migrationRole });
+}
+
 const user = (user, password, role) => {
   if (!password) throw new Error(`no password for ${user}`);
   const account = { pwd: password, roles: [{ role, db: name }], mechanisms: ["SCRAM-SHA-256"] };
@@ -51,4 +71,4 @@ user("state-authority", process.env.AUTHORITY_PASSWORD, "readWrite");
 user("sync-worker", process.env.SYNC_PASSWORD, "stateward-sync");
 user("stateward", process.env.OPERATOR_PASSWORD, "stateward-operator");
 // Drop it after the migration: db.dropUser("migration-job").
-user("migration-job", process.env.MIGRATION_PASSWORD, "readWrite");
+user("migration-job", process.env.MIGRATION_PASSWORD, "stateward-migration");

@@ -89,14 +89,27 @@ async fn the_migration_runs_with_its_own_user_who_is_denied_the_rest() -> anyhow
     let guarded = Guarded::start().await?;
     let database = guarded.database.as_str();
     let mut user = guarded.connect("migration-job").await?;
-    let campaign = json!({"_id": "c1", "name": "The Drowned Bell", "gameMasterId": "gm"});
+    let campaign = |id: &str| json!({"_id": id, "name": "The Drowned Bell", "gameMasterId": "gm"});
     let hero = json!({"_id": "aria", "campaignId": "c1", "name": "Aria"});
     let session = json!({
         "_id": "s1", "name": "Evening one", "campaignId": "c1", "gameMasterId": "gm", "participantIds": ["p1"], "status": "ended",
         "characterIds": ["aria"],
     });
-    for (collection, document) in [("campaigns", campaign), ("characters", hero), ("gameSessions", session.clone())] {
-        user.insert(database, collection, vec![document]).await?;
+    // The other layout: documents of all kinds in one place, and a state that the session names.
+    let ship = json!({"_id": "ship", "campaignId": "c2", "documentType": "actor", "name": "Ship"});
+    let state = json!({"_id": "g1", "state": {"characters": [{"id": "bea", "name": "Bea"}]}, "version": "3"});
+    let other = json!({
+        "_id": "s2", "name": "Evening two", "campaignId": "c2", "gameMasterId": "gm", "participantIds": [], "status": "ended", "gameStateId": "g1",
+    });
+    let mut before = guarded.connect("state-authority").await?;
+    for (collection, documents) in [
+        ("campaigns", vec![campaign("c1"), campaign("c2")]),
+        ("characters", vec![hero.clone()]),
+        ("documents", vec![ship.clone()]),
+        ("gameStates", vec![state]),
+        ("gameSessions", vec![session.clone(), other.clone()]),
+    ] {
+        before.insert(database, collection, documents).await?;
     }
     let program = tokio::task::spawn_blocking(|| program_of("migration-job")).await??;
     let run = |uri: String, command: &str| {
@@ -104,21 +117,47 @@ async fn the_migration_runs_with_its_own_user_who_is_denied_the_rest() -> anyhow
         job.arg(command).env_clear().env("STATEWARD_MONGO__URI", uri).env("STATEWARD_MONGO__DATABASE", database);
         job.output()
     };
-    for (command, found) in
-        [("plan", json!({"converted": 1})), ("apply", json!({"converted": 1})), ("verify", json!({})), ("rollback", json!({}))]
-    {
+    for (command, found) in [
+        ("plan", json!({"converted": 2})),
+        ("apply", json!({"converted": 2})),
+        ("verify", json!({"intact": 2})),
+        ("rollback", json!({"rolledBack": 2})),
+    ] {
         let done = run(guarded.uri("migration-job"), command)?;
-        ensure!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+        ensure!(done.status.success(), "{command}: {done:?}");
         let report: Value = serde_json::from_slice(&done.stdout)?;
         ensure!(found.as_object().is_some_and(|found| found.iter().all(|(field, value)| report[field] == *value)), "{command}: {report}");
         if command == "apply" {
             let now = user.find_one(database, "gameSessions", json!({"_id": "s1"})).await?.context("the session")?;
             ensure!(now["gameState"]["characters"][0]["name"] == "Aria", "{now}");
+            let now = user.find_one(database, "gameSessions", json!({"_id": "s2"})).await?.context("the session")?;
+            ensure!(now["gameState"]["characters"][0]["name"] == "Bea", "{now}");
+            let moved = user.find_one(database, "actors", json!({"_id": "ship"})).await?;
+            ensure!(moved.is_some_and(|moved| moved["document"]["name"] == "Ship"), "it has its place among its kind");
         }
     }
-    let back = user.find_one(database, "gameSessions", json!({"_id": "s1"})).await?;
-    ensure!(back == Some(session), "{back:?}");
+    for (collection, id, old) in
+        [("gameSessions", "s1", session), ("gameSessions", "s2", other), ("characters", "aria", hero), ("documents", "ship", ship)]
+    {
+        let back = user.find_one(database, collection, json!({"_id": id})).await?;
+        ensure!(back == Some(old), "{collection} {id}: {back:?}");
+    }
 
+    // It changes no session and no document in place, writes no journal, and drops nothing.
+    let document = || json!({"documents": [{"_id": "x"}]});
+    let touch = || json!({"updates": [{"q": {}, "u": {"$set": {"name": "x"}}, "multi": true}]});
+    let wipe = || json!({"deletes": [{"q": {}, "limit": 0}]});
+    for collection in ["gameSessions", "campaigns", "characters", "actors", "items", "encounters", "documents"] {
+        denied(&mut user, database, "update", collection, touch()).await?;
+        denied(&mut user, database, "drop", collection, json!({})).await?;
+    }
+    for collection in ["sessionUpdates", "gameStates", "gamestates", "sessionBackups", "anything"] {
+        denied(&mut user, database, "insert", collection, document()).await?;
+        denied(&mut user, database, "update", collection, touch()).await?;
+        denied(&mut user, database, "delete", collection, wipe()).await?;
+    }
+    denied(&mut user, database, "find", "sessionBackups", json!({})).await?;
+    denied(&mut user, database, "drop", "migrationBackups", json!({})).await?;
     denied(&mut user, "somebody_elses", "insert", "gameSessions", json!({"documents": [{"_id": "x"}]})).await?;
     denied(&mut user, database, "createUser", "another", json!({"pwd": "x", "roles": []})).await?;
     denied(&mut user, "admin", "shutdown", "now", json!({})).await?;
@@ -188,6 +227,6 @@ fn commands(database: &str) -> anyhow::Result<Vec<Value>> {
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let lines = String::from_utf8(done.stdout)?;
     let commands = lines.lines().map(serde_json::from_str).collect::<Result<Vec<_>, _>>()?;
-    ensure!(commands.len() == USERS.len() + 2, "{} commands", commands.len());
+    ensure!(commands.len() == USERS.len() + 3, "{} commands", commands.len());
     Ok(commands)
 }
