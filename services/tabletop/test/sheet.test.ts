@@ -15,8 +15,8 @@ import type { OpenSession } from "../src/session/open.ts";
 import { useChatStore } from "../src/stores/chat.ts";
 import { useGestureStore } from "../src/stores/gesture.ts";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
-import { eventually } from "./support/eventually.ts";
 import { usePresenceStore } from "../src/stores/presence.ts";
+import { eventually } from "./support/eventually.ts";
 import { stage } from "./support/stage.ts";
 
 const STATE: ServerGameState = {
@@ -205,6 +205,21 @@ describe("the people", () => {
     at.gateway.say("heartbeat:reconnection", { gmId: "gm" });
     await eventually(() => {
       expect(row()?.className).toBe("");
+    });
+  });
+
+  it("have a game master who is not here as soon as the connection is lost", async () => {
+    await sitDown("ana");
+    const host = mount(PresenceRow);
+    const isHere = (): string | null | undefined => host.querySelector('[data-user="gm"]')?.getAttribute("data-here");
+    expect(isHere()).toBe("true");
+    at.gateway.say("gm:connection-status", { connected: false, since: 1, graceUntil: Date.now() + 60_000 });
+    await eventually(() => {
+      expect(isHere()).toBe("false");
+    });
+    at.gateway.say("gm:connection-status", { connected: true, since: 2 });
+    await eventually(() => {
+      expect(isHere()).toBe("true");
     });
   });
 

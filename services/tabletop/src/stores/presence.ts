@@ -34,7 +34,10 @@ export const usePresenceStore = defineStore("presence", () => {
     return [...members].map(([userId, name]) => {
       const isSelf = userId === auth.userId;
       const known = name ?? names.value.get(userId) ?? (isSelf ? auth.user?.name : undefined) ?? userId;
-      return { userId, name: known, isGM: userId === summary.gameMasterId, isSelf, isHere: isSelf ? game.state === "live" : here.value.has(userId) };
+      const isGM = userId === summary.gameMasterId;
+      // One whose connection broke may come back without having left, and is not here all the same.
+      const isHere = isSelf ? game.state === "live" : here.value.has(userId) && !(isGM && gameMaster.value === "gone");
+      return { userId, name: known, isGM, isSelf, isHere };
     });
   });
 
