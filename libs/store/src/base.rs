@@ -11,7 +11,7 @@ use crate::{
     Kind, Store, StoreError,
     campaigns::{entities_of, entity_id, unstorable},
     connect::collection,
-    raw::Fields,
+    raw::{self, Fields},
     write_back::entity_hash,
 };
 
@@ -41,16 +41,8 @@ pub(crate) fn command(session: &SessionId, state: &Value) -> Result<RawDocumentB
     set.append(cstr!("entities"), encode(session, state).get("entities").map_err(unstorable)?.unwrap_or(RawBsonRef::Null));
     let mut change = RawDocumentBuf::new();
     change.append(cstr!("$set"), set);
-    let mut update = RawDocumentBuf::new();
-    update.append(cstr!("q"), RawDocumentBuf::try_from(doc! { "_id": session.as_str() }).map_err(unstorable)?);
-    update.append(cstr!("u"), change);
-    update.append(cstr!("upsert"), true);
-    let mut updates = RawArrayBuf::new();
-    updates.push(update);
-    let mut command = RawDocumentBuf::new();
-    command.append(cstr!("update"), collection::BASES);
-    command.append(cstr!("updates"), updates);
-    Ok(command)
+    let filter = RawDocumentBuf::try_from(doc! { "_id": session.as_str() }).map_err(unstorable)?;
+    Ok(raw::update_one(collection::BASES, filter, change, true))
 }
 
 fn encode(session: &SessionId, state: &Value) -> RawDocumentBuf {

@@ -1,10 +1,25 @@
-//! Reading fields of raw documents: each absence or wrong type is a corruption that names document and field.
+//! Reading fields of raw documents: each absence or wrong type is a corruption that names document and field. And the command that
+//! changes one of them.
 
-use mongodb::bson::{RawBsonRef, RawDocument};
+use mongodb::bson::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use protocol::SessionId;
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as WordError};
 
 use crate::StoreError;
+
+/// Changes the document that the filter matches. With `upsert` it is made where there is none.
+pub(crate) fn update_one(name: &str, filter: RawDocumentBuf, change: RawDocumentBuf, upsert: bool) -> RawDocumentBuf {
+    let mut update = RawDocumentBuf::new();
+    update.append(cstr!("q"), filter);
+    update.append(cstr!("u"), change);
+    update.append(cstr!("upsert"), upsert);
+    let mut updates = RawArrayBuf::new();
+    updates.push(update);
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("update"), name);
+    command.append(cstr!("updates"), updates);
+    command
+}
 
 /// A stored document with the words that say where it is.
 pub(crate) struct Fields<'a> {

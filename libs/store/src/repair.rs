@@ -15,7 +15,7 @@ use crate::{
     connect::{collection, within},
     convert,
     journal::{by_key, range},
-    raw::Fields,
+    raw::{self, Fields},
     transaction::{Transaction, Uncommitted, is_duplicate_key},
 };
 
@@ -234,15 +234,7 @@ fn update(repair: &Repair<'_>) -> Result<RawDocumentBuf, StoreError> {
     }
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("_id"), repair.id.as_str());
-    let mut update = RawDocumentBuf::new();
-    update.append(cstr!("q"), filter);
-    update.append(cstr!("u"), change);
-    let mut updates = RawArrayBuf::new();
-    updates.push(update);
-    let mut command = RawDocumentBuf::new();
-    command.append(cstr!("update"), collection::SESSIONS);
-    command.append(cstr!("updates"), updates);
-    Ok(command)
+    Ok(raw::update_one(collection::SESSIONS, filter, change, false))
 }
 
 fn insert(name: &str, document: &RawDocument) -> RawDocumentBuf {

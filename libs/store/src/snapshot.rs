@@ -11,6 +11,7 @@ use crate::{
     error::DUPLICATE_KEY,
     guards,
     modes::{self, PlaceChange},
+    raw,
     transaction::{Transaction, Uncommitted, is_duplicate_key},
 };
 
@@ -181,13 +182,5 @@ fn update_command(snapshot: &Snapshot<'_>, places: Option<&[PlaceChange]>) -> Re
     if !unset.is_empty() {
         change.append(cstr!("$unset"), unset);
     }
-    let mut update = RawDocumentBuf::new();
-    update.append(cstr!("q"), filter);
-    update.append(cstr!("u"), change);
-    let mut updates = RawArrayBuf::new();
-    updates.push(update);
-    let mut command = RawDocumentBuf::new();
-    command.append(cstr!("update"), collection::SESSIONS);
-    command.append(cstr!("updates"), updates);
-    Ok(command)
+    Ok(raw::update_one(collection::SESSIONS, filter, change, false))
 }
