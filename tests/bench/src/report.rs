@@ -30,7 +30,7 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
-        say(&self.markdown());
+        say(self.markdown());
     }
 
     fn markdown(&self) -> String {
