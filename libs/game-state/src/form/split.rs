@@ -164,7 +164,7 @@ impl Split {
     pub(super) fn refresh(&mut self, container: &Value) -> Option<usize> {
         let touched = self.touched.take()?;
         // If the first touched run itself stands where it stood, only something inside of it has changed.
-        let inside = self.cut.take() != Some(touched);
+        let mut inside = self.cut.take() != Some(touched);
         let before = &self.runs[..touched];
         let mut child: usize = before.iter().map(|run| run.children).sum();
         // The first run's comma is not written.
@@ -173,12 +173,11 @@ impl Split {
         let mut index = touched;
         let mut scratch = Vec::new();
         while let Some(run) = self.runs.get_mut(index) {
+            // Of the first run only, and not of another that takes its place when it becomes one with the run before it.
+            let inside = std::mem::take(&mut inside);
             if let Body::Nested(nested) = &mut run.body {
                 let inner = container.child(child).and_then(|value| nested.split.refresh(value));
-                if inside
-                    && index == touched
-                    && let Some(inner) = inner
-                {
+                if inside && let Some(inner) = inner {
                     first += nested.head.len() - 1 + comma + inner;
                 }
                 if nested.split.length < MERGE {

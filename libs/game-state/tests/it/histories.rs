@@ -1,6 +1,7 @@
 //! Random histories: the state kept up to date piece by piece equals the one computed from scratch, and what is undone never was.
 
 use game_state::{GameState, Limits, Operations, inverse, previous_from_json, previous_to_json};
+use serde_json::json;
 
 use crate::{
     generate::{self, Random},
@@ -93,4 +94,22 @@ fn a_captured_form_does_not_change_with_the_state() {
     assert_eq!(captured.to_vec(), bytes);
     state.put_back(applied.undo);
     assert_eq!(state.canonical().to_vec(), bytes);
+}
+
+/// Where the first change lies decides how much of the hash is kept. Here the part that it lies in becomes one with the part before it,
+/// and the next part, changed too, comes to stand in its place.
+#[test]
+fn a_part_that_shrinks_away_before_another_change_does_not_hide_where_the_first_one_is() {
+    let limits = Limits::default();
+    let items: Vec<_> = (0..40).map(|number| json!({"id": format!("item-{number}"), "notes": "word ".repeat(60)})).collect();
+    let whole = json!({"actors": [], "characters": ["word ".repeat(200), 1], "items": items, "currentEncounter": null, "pluginData": {}});
+    let mut state = GameState::parse(&whole.to_string(), &limits).unwrap();
+    check(&mut state);
+    let operations = json!([
+        {"path": "characters.0", "operation": "set", "value": 2},
+        {"path": "items.39.notes", "operation": "set", "value": "short"},
+    ]);
+    let applied = state.apply(&Operations::parse(&operations.to_string(), &limits).unwrap(), &limits).unwrap();
+    let after = check(&mut state);
+    assert_eq!(applied.hash, after.hash);
 }
