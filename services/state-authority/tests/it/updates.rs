@@ -1,8 +1,9 @@
-use futures_util::{StreamExt, stream};
-use protocol::Outcome;
-use serde_json::json;
+use bus::Headers;
+use futures_util::{FutureExt, StreamExt, stream};
+use protocol::{Ack, Outcome};
+use serde_json::{Value, json};
 
-use crate::support::{World, gm, kind, user};
+use crate::support::{PATIENCE, World, gm, kind, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_over_its_rate_is_told_when_to_come_again_and_its_size_is_warned_of() {
@@ -237,4 +238,43 @@ async fn over_the_bound_of_requests_in_work_the_answer_is_busy_and_may_be_sent_a
     assert_eq!((busy.retryable, busy.outcome), (true, Some(Outcome::NotApplied)));
     drop(place);
     world.hit("u1", 0, 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_has_no_reply_where_its_broadcast_is_taken_for_one_and_a_refusal_has() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    world.hit("u1", 0, 13).await.unwrap();
+    world.eventually_streamed(1..=1).await;
+    let subject = world.bus.subjects().session_update(&world.session);
+    let ask = |id: &str, base: u64| {
+        let mut headers = Headers::new();
+        headers.set_identity(&gm());
+        headers.set_takes_broadcast();
+        let update = json!({
+            "id": id, "sessionId": world.session, "version": base.to_string(), "timestamp": 1, "source": "gm",
+            "operations": [{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": base}],
+        });
+        world.bus.request(subject.clone(), headers, update.to_string().into(), PATIENCE)
+    };
+    let mut broadcasts = world.bus.subscribe(world.bus.subjects().session_updated(&world.session)).await.unwrap();
+    let mut answer = std::pin::pin!(ask("u2", 1));
+    let told = async {
+        let Some(bus::Delivery::Message(message)) = broadcasts.next().await else { panic!("no broadcast") };
+        serde_json::from_slice::<Value>(&message.payload).unwrap()
+    };
+    let broadcast = tokio::select! {
+        answer = &mut answer => panic!("a reply beside the broadcast: {answer:?}"),
+        broadcast = told => broadcast,
+    };
+    assert_eq!((&broadcast["updateId"], &broadcast["newVersion"]), (&json!("u2"), &json!("2")));
+    // Sent again, it has gone before: a reply says so. A refusal has no broadcast.
+    let again = Ack::<Value>::from_slice(&ask("u2", 1).await.unwrap().payload).unwrap().into_result().unwrap();
+    assert_eq!(again["newVersion"], json!("2"));
+    let refused = Ack::<Value>::from_slice(&ask("u3", 1).await.unwrap().payload).unwrap().into_result().unwrap_err();
+    assert_eq!(kind(&refused), ("VERSION_CONFLICT", "VERSION_CONFLICT"));
+    // NATS keeps the order of what one instance sends: a reply to the first would have come before these.
+    assert!(answer.now_or_never().is_none());
+    world.assert_chain(2).await;
 }
