@@ -40,6 +40,6 @@ pub use kv::{Kv, KvChange, KvEntry, KvWatch};
 pub use message::Message;
 pub use publish::StreamAck;
 pub use request::Reply;
-pub use serve::{Request, Requests};
+pub use serve::{RECEIPT_AFTER, Request, Requests};
 pub use subscription::{Delivery, Lost, Subscription};
 pub use work::{Job, WorkQueue};

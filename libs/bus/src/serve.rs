@@ -26,8 +26,8 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 const BUSY: &str = "busy";
 /// A server that has not confirmed a subscription by then is not there.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Well before whoever waits for a receipt gives up on it.
-const RECEIPT_AFTER: Duration = Duration::from_millis(50);
+/// When work that is not done yet is receipted: well before whoever waits for a receipt gives up on it.
+pub const RECEIPT_AFTER: Duration = Duration::from_millis(50);
 
 impl Bus {
     /// Serves a subject; with a queue group, each request goes to one member. In effect when this returns.

@@ -3,7 +3,7 @@
 use crate::value::Value;
 
 pub(crate) fn to_string(value: &Value) -> String {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(128);
     write(value, &mut out);
     into_string(out)
 }

@@ -35,7 +35,7 @@ pub const HASH: &str = "Stateward-Hash";
 pub const HASH_BEFORE: &str = if cfg!(feature = "version-2") { "Stateward-Follows" } else { "Stateward-Hash-Before" };
 pub const DIGEST: &str = "Stateward-Digest";
 
-/// Set on a receipt: the request has arrived, its answer follows on the same inbox.
+/// Set on a receipt: the request has arrived, its answer follows on the same inbox. After a receipt there always is one.
 pub const RECEIPT: &str = "Stateward-Receipt";
 
 /// Parts of a chunked reply: index of this part, and in the first their number, the size and the encoding of the whole.

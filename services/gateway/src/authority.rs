@@ -71,12 +71,13 @@ impl Authority {
         let any = subjects.session_update(session);
         let span = spans::request(caller, &any, &spans::UPDATE, data.len());
         let mut headers = caller.within(&span).headers();
-        if by == AnswerBy::Broadcast {
-            headers.set_takes_broadcast();
-        }
         let (reply, deliveries) = match self.instances.preferred(session) {
             Some(instance) => {
                 let preferred = subjects.authority_update(&instance);
+                // Only here: it is asked again soon where neither an answer nor a receipt comes.
+                if by == AnswerBy::Broadcast {
+                    headers.set_takes_broadcast();
+                }
                 let reply = self.bus.request_preferred(preferred, any, headers, data, RECEIPT, self.timeout).await;
                 reply.map(|reply| (reply.message, reply.deliveries))
             }

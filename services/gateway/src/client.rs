@@ -37,6 +37,7 @@ pub struct Client {
     expires_at: AtomicU64,
     pub(crate) lanes: Lanes,
     pub(crate) opened: Instant,
+    last_received_us: AtomicU64,
     metrics: GatewayMetrics,
     sessions: Mutex<Sessions>,
 }
@@ -54,7 +55,15 @@ impl Client {
     pub fn new(authenticated: Authenticated, limits: &Limits, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
         let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(limits));
-        Self { identity: Arc::new(identity), expires_at, lanes, opened: Instant::now(), metrics, sessions: Mutex::default() }
+        Self {
+            identity: Arc::new(identity),
+            expires_at,
+            lanes,
+            opened: Instant::now(),
+            last_received_us: AtomicU64::new(0),
+            metrics,
+            sessions: Mutex::default(),
+        }
     }
 
     pub fn expires_at(&self) -> u64 {
@@ -63,6 +72,13 @@ impl Client {
 
     pub(crate) fn set_expires_at(&self, at: u64) {
         self.expires_at.store(at, Ordering::Relaxed);
+    }
+
+    /// The time at which an update was read, moved on where need be, so that no two updates of the connection have the same.
+    pub(crate) fn name_by_time(&self, received_us: u64) -> u64 {
+        let after = |last: u64| received_us.max(last + 1);
+        let last = self.last_received_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        after(last.unwrap_or_else(|last| last))
     }
 
     /// The state is consistent between any two statements, so a panic elsewhere does not spoil it.

@@ -44,7 +44,7 @@ pub enum FillSource {
 pub enum UpdateAnswer {
     /// By the authority's reply.
     accepted,
-    /// By the broadcast, which overtook the reply or outlived it.
+    /// By the broadcast, which mostly stands for the reply.
     merged,
     refused,
     /// Nothing is known at the deadline.

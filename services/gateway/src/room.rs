@@ -182,6 +182,10 @@ impl Room {
                     while let Some(Some(more)) = updates.next().now_or_never() {
                         deliveries.push(more);
                     }
+                    // An update is announced before it is sent: whatever broadcast is among these, its announcement is here by now.
+                    while let Ok(ask) = self.ends.mailbox.try_recv() {
+                        self.ask(ask);
+                    }
                     self.updated(deliveries);
                 }
                 delivery = events.next() => self.relay(delivery.ok_or("its subscription has ended")?),

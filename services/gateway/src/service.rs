@@ -1,12 +1,6 @@
 //! The gateway put together: configuration, components, tasks, shutdown.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
 use protocol::{InstanceId, subject::BUCKET_INSTANCES};
@@ -43,17 +37,12 @@ pub struct Gateway {
     pub presence: PresenceHandle,
     pub rooms: Rooms,
     pub users: Users,
-    last_received_us: AtomicU64,
 }
 
 impl Gateway {
-    /// When something was read, on the clock that others have too; later than whatever was asked for before, so that with its connection
-    /// it names one message.
+    /// When something was read, on the clock that others have too.
     pub fn received_us(&self, received: tokio::time::Instant) -> u64 {
-        let now_us = self.clock.now_us().saturating_sub(received.elapsed().as_micros() as u64);
-        let after = |last: u64| now_us.max(last + 1);
-        let last = self.last_received_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
-        after(last.unwrap_or_else(|last| last))
+        self.clock.now_us().saturating_sub(received.elapsed().as_micros() as u64)
     }
 }
 
@@ -89,7 +78,6 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         users: Users::default(),
         accesses: Accesses::new(membership),
         bus: bus.clone(),
-        last_received_us: AtomicU64::new(0),
     });
 
     let shown = Arc::clone(&gateway);

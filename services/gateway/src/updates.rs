@@ -76,7 +76,7 @@ pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
     };
     reply.span().note(name::SESSION, || session.to_string());
     reply.span().note(name::UPDATE, || update.id.to_string());
-    let received_us = gateway.received_us(received);
+    let received_us = reply.conn().client().name_by_time(gateway.received_us(received));
     let caller = Caller { received_us: Some(received_us), ..reply.caller() };
     let room = reply.conn().client().joined(&session);
     let answered = match room {
@@ -101,7 +101,7 @@ async fn through_room(
     let connection = reply.conn().id().clone();
     let (id, data, session) = (update.id.clone(), update.data.clone(), update.session.clone());
     let operations = update.operations();
-    if let Err(reply) = room.wait_for(Waiting::new(id.clone(), operations, received_us, reply, settled)).await {
+    if let Err(reply) = room.wait_for(Waiting::new(id.clone(), update.version, operations, received_us, reply, settled)).await {
         // The room is gone: the connection left it, so no frame can overtake the reply.
         return directly(gateway, &update, &caller, reply).await;
     }

@@ -18,7 +18,7 @@
 //!    other sessions in one command, acknowledged by a majority with journal. The key lets one writer have the version.
 //!    Before this line anything may fail and nothing has happened; after it nothing may fail the request. Where the outcome
 //!    is in doubt, [`commit::settle`] reads who has the key.
-//! 6. The request is answered, and [`publish`] puts the entry on `session.<id>.updated`, one at a time per session. The journal
+//! 6. The request is answered, by a reply or by its broadcast, and [`publish`] puts the entry on `session.<id>.updated`, one at a time per session. The journal
 //!    is its outbox: when NATS stalls, commits go on and the publisher continues from the journal.
 //! 7. The **gateways** write one frame to every connection of the session, and the answer to the sender.
 //! 8. [`snapshot`] brings the session document up to date after 64 updates or 5 s; its filter holds epoch, version and hash, so

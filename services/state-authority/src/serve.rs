@@ -1,8 +1,8 @@
 //! The table of subjects, and the loops that read them. A bounded number of requests is in work; one more is refused as busy.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use bus::{BusError, Headers, Request, RequestError};
+use bus::{BusError, Headers, RECEIPT_AFTER, Request, RequestError};
 use protocol::{
     Ack, ErrorBody, SessionId, heads::HeadsRequest, history::HistoryRequest, rest::ListSessions, state::StateRequest,
     subject::AUTHORITY_QUEUE, sync::Synced, trace as name,
@@ -23,6 +23,9 @@ use crate::{
 
 /// Answers of up to so many bytes are sent as one message as they are.
 const SMALL: usize = 32 << 10;
+
+/// Until then surely no receipt was sent. After one nobody asks again, so that an answer must follow.
+const SILENT_WITHIN: Duration = RECEIPT_AFTER.saturating_sub(Duration::from_millis(10));
 
 /// Every kind of request, by the noun of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +233,7 @@ impl Authority {
         let session = self.bus.subjects().session_of(&request.message.subject);
         let caller = Caller::from_headers(&request.message.headers, deadline).map(|caller| caller.within(span));
         let trace_id = caller.as_ref().ok().map(|caller| caller.trace.trace_id());
+        let delivery = request.message.headers.delivery();
         let answer = match &caller {
             Ok(caller) => self.update(caller, session.as_ref(), &request.message.payload).await,
             Err(refusal) => Err(refusal.clone()),
@@ -239,8 +243,9 @@ impl Authority {
         let answer = match answer {
             Ok(Accepted { mut answer, is_broadcast }) => {
                 span.note(name::VERSION, || answer.new_version.to_string());
-                if is_broadcast && request.message.headers.takes_broadcast() {
-                    // Whoever asked has it from there. If it gets lost, they ask again and are told of the first time.
+                let has_receipt = arrived.elapsed() >= SILENT_WITHIN;
+                if is_broadcast && request.message.headers.takes_broadcast() && delivery == 0 && !has_receipt {
+                    // Whoever asked has it from there. If it gets lost, they miss the receipt, ask again and are told of the first time.
                     return self.count(Noun::Update, None);
                 }
                 answer.trace_id = trace_id;

@@ -189,6 +189,7 @@ impl Split {
                 let start = child - self.runs[from..index].iter().map(|run| run.children).sum::<usize>();
                 let children = self.runs[from..to].iter().map(|run| run.children).sum();
                 let mut fresh = Vec::new();
+                scratch.reserve(2 * PIECE);
                 write_children(container, start, children, &mut scratch, &mut fresh, true);
                 index = from + fresh.len();
                 child = start + children;

@@ -112,6 +112,8 @@ impl Room {
             // A closed connection needs no notice.
             let _ = conn.notify(&Frame::event(name::STATE_ERROR, data));
             conn.client().forget_joined(&self.ends.session);
+            let unheard = "whether the update was accepted is not told to one who was taken out meanwhile";
+            self.members.refuse_waiting(conn.id(), ErrorBody::outcome_unknown("ANSWER_LOST", unheard));
             self.leave(conn.id(), true);
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use game_state::{Limits, Version};
-use protocol::{ConnectionId, UserId, position::Head};
+use protocol::{ConnectionId, ErrorBody, UserId, position::Head};
 use tokio::time::Instant;
 
 use super::{
@@ -56,7 +56,7 @@ impl Member {
     fn take(&mut self, step: &SharedStep, frame: &Frame, limits: &Limits, metrics: &GatewayMetrics) {
         if self.catching_up || step.version <= self.position {
             // Its frame is not written here, but its answer has no other place.
-            if let Some(waiting) = self.waiting.take_if(|waiting| waiting.is_made(step, limits)) {
+            if let Some(waiting) = self.waiting.take_if(|waiting| waiting.is_origin_of(step)) {
                 waiting.settle_by_broadcast(step);
                 if step.version > self.position {
                     self.answers.insert(step.version, None);
@@ -232,6 +232,13 @@ impl Members {
         self.expecting.insert(id.clone());
         member.waiting = Some(waiting);
         None
+    }
+
+    /// Whoever is taken out while the connection stays open is not left without an answer.
+    pub fn refuse_waiting(&mut self, connection: &ConnectionId, error: ErrorBody) {
+        if let Some(waiting) = self.get_mut(connection).and_then(|member| member.waiting.take()) {
+            waiting.refuse(error);
+        }
     }
 
     /// The reply has come. `epoch_holds` says whether its version can be compared with ours. Nothing happens if the broadcast was first.

@@ -32,8 +32,8 @@ pub struct Step {
     pub at: u64,
     /// The trace of whoever made it, as a `traceparent`.
     pub trace: Option<Box<str>>,
-    /// Which connection sent it, and when its gateway read it, in microseconds since the Unix epoch: no two messages of a gateway have
-    /// the same. Unknown for what is read later.
+    /// Which connection sent it, and when its gateway read it, in microseconds since the Unix epoch: no two updates of a connection
+    /// have the same. Unknown for what is read later.
     pub connection: Option<ConnectionId>,
     pub received_us: Option<u64>,
     /// The broadcast as JSON.

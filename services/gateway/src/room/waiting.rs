@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use game_state::{Limits, Operations};
+use game_state::{Limits, Operations, Version};
 use protocol::{ConnectionId, ErrorBody, UpdateId, update::EntryKind, update::UpdateAccepted};
 use tokio::sync::oneshot;
 
@@ -20,6 +20,8 @@ pub enum SettledBy {
 /// An update in flight.
 pub struct Waiting {
     update: UpdateId,
+    /// The version that it is made on.
+    base: Version,
     /// As the client wrote them.
     operations: Bytes,
     /// When it was read: with the connection, the name of this very message.
@@ -38,8 +40,15 @@ pub struct Answered {
 }
 
 impl Waiting {
-    pub fn new(update: UpdateId, operations: Bytes, received_us: u64, reply: Reply, settled: oneshot::Sender<SettledBy>) -> Self {
-        Self { update, operations, received_us, digest: OnceLock::new(), reply, settled }
+    pub fn new(
+        update: UpdateId,
+        base: Version,
+        operations: Bytes,
+        received_us: u64,
+        reply: Reply,
+        settled: oneshot::Sender<SettledBy>,
+    ) -> Self {
+        Self { update, base, operations, received_us, digest: OnceLock::new(), reply, settled }
     }
 
     pub fn reply(&self) -> &Reply {
@@ -59,10 +68,12 @@ impl Waiting {
     pub fn is_made(&self, step: &Step, limits: &Limits) -> bool {
         step.kind == EntryKind::Update
             && step.update == self.update
+            && self.base.is_valid_next(step.version)
             && (self.is_origin_of(step) || self.digest(limits) == Some(step.digest.as_str()))
     }
 
-    fn is_origin_of(&self, step: &Step) -> bool {
+    /// Whether `step` comes from this very message, and from no other of the same id.
+    pub fn is_origin_of(&self, step: &Step) -> bool {
         step.received_us == Some(self.received_us) && step.connection.as_ref() == Some(self.reply.conn().id())
     }
 
