@@ -23,8 +23,7 @@ use tokio::{
 pub use wire::Transport;
 use wire::{Incoming, Wire};
 
-/// Longer than the gateway ever takes for an answer, though it be the word that it has none: also on a machine so crowded that
-/// the SDK's own deadline of 12 s would be too short for that word to arrive.
+/// Longer than the gateway takes for an answer, though it be the word that it has none, where a machine is too crowded for the SDK's 12 s.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const RECONNECT_EVERY: Duration = Duration::from_millis(50);

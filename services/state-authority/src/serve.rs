@@ -233,7 +233,6 @@ impl Authority {
         let session = self.bus.subjects().session_of(&request.message.subject);
         let caller = Caller::from_headers(&request.message.headers, deadline).map(|caller| caller.within(span));
         let trace_id = caller.as_ref().ok().map(|caller| caller.trace.trace_id());
-        let delivery = request.message.headers.delivery();
         let answer = match &caller {
             Ok(caller) => self.update(caller, session.as_ref(), &request.message.payload).await,
             Err(refusal) => Err(refusal.clone()),
@@ -243,8 +242,9 @@ impl Authority {
         let answer = match answer {
             Ok(Accepted { mut answer, is_broadcast }) => {
                 span.note(name::VERSION, || answer.new_version.to_string());
-                let has_receipt = arrived.elapsed() >= SILENT_WITHIN;
-                if is_broadcast && request.message.headers.takes_broadcast() && delivery == 0 && !has_receipt {
+                let headers = &request.message.headers;
+                let would_ask_again = headers.delivery() == 0 && arrived.elapsed() < SILENT_WITHIN;
+                if is_broadcast && headers.takes_broadcast() && would_ask_again {
                     // Whoever asked has it from there. If it gets lost, they miss the receipt, ask again and are told of the first time.
                     return self.count(Noun::Update, None);
                 }
