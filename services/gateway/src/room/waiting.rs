@@ -107,8 +107,7 @@ impl Waiting {
 
     /// The outcome is known, its answer is written in its place.
     pub fn into_answer(self, accepted: UpdateAccepted) -> Accepted {
-        let _ = self.settled.send(SettledBy::Reply);
-        Accepted { reply: self.reply, accepted: UpdateAccepted { trace_id: None, ..accepted } }
+        Accepted { reply: self.reply, accepted: UpdateAccepted { trace_id: None, ..accepted }, settled: self.settled }
     }
 }
 
@@ -116,10 +115,13 @@ impl Waiting {
 pub struct Accepted {
     reply: Reply,
     pub accepted: UpdateAccepted,
+    settled: oneshot::Sender<SettledBy>,
 }
 
 impl Accepted {
+    /// Settled is what is written, and nothing before: a gateway that drains closes the connection as soon as all is settled.
     pub fn write(self) {
         self.reply.success(&[&Fields::of(&self.accepted)]);
+        let _ = self.settled.send(SettledBy::Reply);
     }
 }
