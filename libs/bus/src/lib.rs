@@ -39,7 +39,7 @@ pub use headers::Headers;
 pub use kv::{Kv, KvChange, KvEntry, KvWatch};
 pub use message::Message;
 pub use publish::StreamAck;
-pub use request::Reply;
+pub use request::{Fallback, PassedOver, Reply};
 pub use serve::{RECEIPT_AFTER, Request, Requests};
 pub use subscription::{Delivery, Lost, Subscription};
 pub use work::{Job, WorkQueue};

@@ -20,6 +20,27 @@ pub struct Reply {
     pub deliveries: u32,
 }
 
+/// Where [`Bus::request_preferred`] turns to when the preferred instance does not take a request.
+#[derive(Debug)]
+pub struct Fallback<F> {
+    pub subject: Subject,
+    /// How long the preferred instance has for a receipt.
+    pub after: Duration,
+    /// Told when it is asked. At once, because whoever waits for the answer may stop waiting.
+    pub asked: F,
+}
+
+/// What the preferred instance did with a request that was sent to the fallback as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassedOver {
+    /// Nobody listened there.
+    Absent,
+    /// It refused the request unread.
+    Busy,
+    /// It sent neither answer nor receipt in time, and may carry out the request all the same.
+    Silent,
+}
+
 impl Bus {
     /// Asks and waits for one answer. While NATS is away, up to half of `timeout` is spent waiting for it.
     pub async fn request(
@@ -69,33 +90,32 @@ impl Bus {
         }
     }
 
-    /// Asks the preferred instance first. If it is not there, or has not sent a receipt within `receipt_timeout`, asks on
-    /// `fallback` as well; the first answer of either is taken. The second delivery says in its headers that it is one.
+    /// Asks the preferred instance first. If it is not there, or has not sent a receipt in time, asks the fallback as well; the first
+    /// answer of either is taken. The second delivery says in its headers that it is one.
     pub async fn request_preferred(
         &self,
         preferred: impl Into<Subject>,
-        fallback: impl Into<Subject>,
+        fallback: Fallback<impl Fn(PassedOver)>,
         headers: Headers,
         payload: Bytes,
-        receipt_timeout: Duration,
         timeout: Duration,
     ) -> Result<Reply, RequestError> {
-        let (deadline, fallback) = (Instant::now() + timeout, fallback.into());
-        let receipt_deadline = Instant::now() + receipt_timeout;
+        let deadline = Instant::now() + timeout;
+        let receipt_deadline = Instant::now() + fallback.after;
         let first_delivery = headers.delivery();
         let mut waiting = self.ask(&preferred.into(), headers.clone(), payload.clone(), timeout, ROOM_FOR_ONE).await?;
         // How many deliveries may have been carried out, by which the rest is judged.
         let (mut live, mut preferred_is_live, mut fallback_is_sent, mut has_receipt) = (1, true, false, false);
         loop {
             let until = if has_receipt || fallback_is_sent { deadline } else { receipt_deadline.min(deadline) };
-            match timeout_at(until, waiting.next()).await {
+            let passed_over = match timeout_at(until, waiting.next()).await {
                 Ok(message) => {
                     let message = message?;
                     if message.headers.is_receipt() {
                         has_receipt = true;
                         continue;
                     }
-                    let Some(error) = refusal(&message, &fallback) else {
+                    let Some(error) = refusal(&message, &fallback.subject) else {
                         return Ok(Reply { message, deliveries: live });
                     };
                     live -= 1;
@@ -109,16 +129,20 @@ impl Bus {
                         }
                         return Err(error);
                     }
+                    if matches!(error, RequestError::NoResponders { .. }) { PassedOver::Absent } else { PassedOver::Busy }
                 }
                 Err(_) if until == deadline => return Err(RequestError::Timeout { after: timeout }),
-                Err(_) => {}
-            }
+                Err(_) => PassedOver::Silent,
+            };
             let delivery = first_delivery + u32::from(preferred_is_live);
             let mut headers = headers.clone();
             headers.set_delivery(delivery);
             fallback_is_sent = true;
-            match self.send(fallback.clone(), Some(waiting.subject(1)), headers, payload.clone()).await {
-                Ok(()) => live += 1,
+            match self.send(fallback.subject.clone(), Some(waiting.subject(1)), headers, payload.clone()).await {
+                Ok(()) => {
+                    live += 1;
+                    (fallback.asked)(passed_over);
+                }
                 Err(error) if live == 0 => return Err(error),
                 Err(_) => {}
             }

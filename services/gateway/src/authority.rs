@@ -4,7 +4,7 @@ mod instances;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, Message, RequestError};
+use bus::{Bus, Fallback, Message, RequestError};
 use bytes::Bytes;
 use game_state::Version;
 use protocol::{
@@ -24,7 +24,7 @@ use service_kit::TraceContext;
 
 pub use instances::Instances;
 
-use crate::{client::Caller, room::catchup::FullState, spans};
+use crate::{client::Caller, metrics::GatewayMetrics, room::catchup::FullState, spans};
 
 /// How long the preferred instance has to say that it has an update.
 const RECEIPT: Duration = Duration::from_millis(250);
@@ -35,6 +35,7 @@ pub struct Authority {
     bus: Bus,
     instances: Instances,
     timeout: Duration,
+    metrics: GatewayMetrics,
     /// Who we are when we ask for ourselves: to fill gaps and to load states for several at once.
     own: Arc<Identity>,
 }
@@ -54,10 +55,10 @@ pub struct Entries {
 }
 
 impl Authority {
-    pub fn new(bus: Bus, instances: Instances, timeout: Duration) -> Self {
+    pub fn new(bus: Bus, instances: Instances, timeout: Duration, metrics: GatewayMetrics) -> Self {
         let user = "gateway".parse().expect("a user id");
         let own = Arc::new(Identity { user, name: SCOPE_SYSTEM.to_owned(), admin: false, system: true });
-        Self { bus, instances, timeout, own }
+        Self { bus, instances, timeout, metrics, own }
     }
 
     fn own(&self) -> Caller {
@@ -78,7 +79,9 @@ impl Authority {
                 if by == AnswerBy::Broadcast {
                     headers.set_takes_broadcast();
                 }
-                let reply = self.bus.request_preferred(preferred, any, headers, data, RECEIPT, self.timeout).await;
+                let asked = |passed_over: bus::PassedOver| self.metrics.sent_again(passed_over.into());
+                let any = Fallback { subject: any.into(), after: RECEIPT, asked };
+                let reply = self.bus.request_preferred(preferred, any, headers, data, self.timeout).await;
                 reply.map(|reply| (reply.message, reply.deliveries))
             }
             None => self.bus.request(any, headers, data, self.timeout).await.map(|message| (message, 1)),

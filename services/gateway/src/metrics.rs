@@ -51,6 +51,33 @@ pub enum UpdateAnswer {
     unknown,
 }
 
+/// Why an update that had been sent to the preferred authority was sent to any as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "label values are written as they are called")]
+pub enum PassedOver {
+    /// The preferred one has gone, and the others are not known to have its sessions yet.
+    absent,
+    /// It refused the update unread.
+    busy,
+    /// It sent neither answer nor receipt in time. It may have the update all the same: both do the work then.
+    silent,
+}
+
+impl From<bus::PassedOver> for PassedOver {
+    fn from(why: bus::PassedOver) -> Self {
+        match why {
+            bus::PassedOver::Absent => Self::absent,
+            bus::PassedOver::Busy => Self::busy,
+            bus::PassedOver::Silent => Self::silent,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PassedOverLabel {
+    pub preferred: PassedOver,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TierLabel {
     pub tier: Tier,
@@ -82,6 +109,8 @@ pub struct Inner {
     pub updates: Family<AnswerLabel, Counter>,
     /// From reading an update to writing its answer.
     pub update_seconds: Histogram,
+    /// Updates that were sent a second time, to any authority, by what the preferred one had done with them.
+    pub second_deliveries: Family<PassedOverLabel, Counter>,
     /// Frames written to connections, or queued for them.
     pub deliveries: Counter,
     /// What clients were refused, by code and reason; a limit that was hit has its own reason.
@@ -136,6 +165,7 @@ impl GatewayMetrics {
             update_seconds: Histogram::new([
                 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
             ]),
+            second_deliveries: Family::default(),
             deliveries: Counter::default(),
             refusals: Family::default(),
             fan_out_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 18)),
@@ -157,6 +187,9 @@ impl GatewayMetrics {
         for tier in [Tier::notModified, Tier::ring, Tier::stream, Tier::journal, Tier::full] {
             drop(inner.catchups.get_or_create(&TierLabel { tier }));
         }
+        for preferred in [PassedOver::absent, PassedOver::busy, PassedOver::silent] {
+            drop(inner.second_deliveries.get_or_create(&PassedOverLabel { preferred }));
+        }
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("gateway");
             registry.register("connections", "Open connections", inner.connections.clone());
@@ -164,6 +197,7 @@ impl GatewayMetrics {
             registry.register("lanes", "Lanes of connections that work", inner.lanes.clone());
             registry.register("updates", "Updates by answer", inner.updates.clone());
             registry.register("update_seconds", "From reading an update to answering it", inner.update_seconds.clone());
+            registry.register("second_deliveries", "Updates sent to a second authority, by why", inner.second_deliveries.clone());
             registry.register("fan_out_seconds", "Time to write updates to a session's connections", inner.fan_out_seconds.clone());
             registry.register("delivery_seconds", "From the game master's update to every connection here", inner.delivery_seconds.clone());
             registry.register("refusals", "Refusals to clients", inner.refusals.clone());
@@ -187,6 +221,10 @@ impl GatewayMetrics {
 
     pub fn filled(&self, source: FillSource) {
         self.fills.get_or_create(&SourceLabel { source }).inc();
+    }
+
+    pub fn sent_again(&self, preferred: PassedOver) {
+        self.second_deliveries.get_or_create(&PassedOverLabel { preferred }).inc();
     }
 
     pub fn refused(&self, error: &protocol::ErrorBody) {

@@ -67,7 +67,7 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let instances = Instances::default();
     let lifecycle = service.lifecycle.clone();
     let gateway = Arc::new(Gateway {
-        authority: Authority::new(bus.clone(), instances.clone(), settings.request_timeout()),
+        authority: Authority::new(bus.clone(), instances.clone(), settings.request_timeout(), metrics.clone()),
         settings,
         auth,
         clock: service.clock.clone(),

@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
-use bus::{Bus, Reply, Request, RequestError};
+use bus::{Bus, Fallback, PassedOver, Reply, Request, RequestError};
 use bytes::Bytes;
 
 use super::{FOREVER, LONG, answer_all, none, shared, soon, text};
@@ -14,8 +14,16 @@ fn subjects(bus: &Bus) -> (String, String) {
 }
 
 async fn ask(bus: &Bus, receipt: Duration, timeout: Duration) -> Result<Reply, RequestError> {
+    ask_and_look(bus, receipt, timeout).await.0
+}
+
+/// With what was said of the preferred instance whenever the fallback was asked.
+async fn ask_and_look(bus: &Bus, receipt: Duration, timeout: Duration) -> (Result<Reply, RequestError>, Vec<PassedOver>) {
     let (preferred, fallback) = subjects(bus);
-    bus.request_preferred(preferred, fallback, none(), Bytes::new(), receipt, timeout).await
+    let passed_over = Mutex::new(Vec::new());
+    let fallback = Fallback { subject: fallback.into(), after: receipt, asked: |why| passed_over.lock().unwrap().push(why) };
+    let reply = bus.request_preferred(preferred, fallback, none(), Bytes::new(), timeout).await;
+    (reply, passed_over.into_inner().unwrap())
 }
 
 /// Answers with its name and the delivery that it was told, after `delay`.
@@ -36,8 +44,10 @@ async fn the_preferred_instance_answers_alone() {
     let (preferred, fallback) = subjects(&bus);
     serve(&bus, &preferred, "preferred", false, Duration::ZERO).await;
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let reply = ask(&bus, LONG, LONG).await.unwrap();
+    let (reply, passed_over) = ask_and_look(&bus, LONG, LONG).await;
+    let reply = reply.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("preferred 0", 1));
+    assert_eq!(passed_over, []);
 }
 
 #[tokio::test]
@@ -46,8 +56,10 @@ async fn an_absent_one_is_passed_over_at_once_and_does_not_count() {
     let (_, fallback) = subjects(&bus);
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
     // Not after a wait for a receipt: that would never end.
-    let reply = soon(ask(&bus, FOREVER, FOREVER)).await.unwrap();
+    let (reply, passed_over) = soon(ask_and_look(&bus, FOREVER, FOREVER)).await;
+    let reply = reply.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("fallback 0", 1));
+    assert_eq!(passed_over, [PassedOver::Absent]);
 }
 
 #[tokio::test]
@@ -56,8 +68,10 @@ async fn a_silent_one_is_passed_over_and_the_second_delivery_says_so() {
     let (preferred, fallback) = subjects(&bus);
     let _silent = bus.serve(preferred, None).await.unwrap();
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let reply = ask(&bus, RECEIPT, LONG).await.unwrap();
+    let (reply, passed_over) = ask_and_look(&bus, RECEIPT, LONG).await;
+    let reply = reply.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("fallback 1", 2));
+    assert_eq!(passed_over, [PassedOver::Silent]);
 }
 
 #[tokio::test]
@@ -66,8 +80,10 @@ async fn a_receipt_keeps_the_request_where_it_is() {
     let (preferred, fallback) = subjects(&bus);
     serve(&bus, &preferred, "preferred", true, RECEIPT * 3).await;
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let reply = ask(&bus, RECEIPT, LONG).await.unwrap();
+    let (reply, passed_over) = ask_and_look(&bus, RECEIPT, LONG).await;
+    let reply = reply.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("preferred 0", 1));
+    assert_eq!(passed_over, []);
 }
 
 #[tokio::test]
@@ -99,6 +115,8 @@ async fn a_busy_one_is_passed_over_like_an_absent_one() {
     let error = ask(&bus, LONG, LONG).await.unwrap_err();
     assert!(error.nothing_happened(), "{error}");
     serve(&bus, &fallback, "fallback", false, Duration::ZERO).await;
-    let reply = ask(&bus, LONG, LONG).await.unwrap();
+    let (reply, passed_over) = ask_and_look(&bus, LONG, LONG).await;
+    let reply = reply.unwrap();
     assert_eq!((text(&reply.message), reply.deliveries), ("fallback 0", 1));
+    assert_eq!(passed_over, [PassedOver::Busy]);
 }
