@@ -13,6 +13,7 @@ mod membership;
 mod presence;
 mod process;
 mod rest;
+mod second_delivery;
 mod sessions;
 mod stage;
 mod tokens;

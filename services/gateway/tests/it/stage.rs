@@ -10,7 +10,7 @@ use serde_json::Value;
 use service_kit::random_id;
 use testkit::{Client, NatsServer, Service, ServiceOptions, Signer, Transport, ports::free_port};
 
-pub(crate) use script::Script;
+pub(crate) use script::{Script, Wanted};
 
 /// Nothing that is waited for here takes this long, unless it never comes.
 pub(crate) const SOON: Duration = testkit::PATIENCE;

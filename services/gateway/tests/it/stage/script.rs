@@ -20,6 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 use super::{GM, SESSION, SOON};
 
 mod history;
+mod preferred;
 mod serve;
 
 pub(crate) struct Script {
@@ -152,15 +153,7 @@ impl Script {
     }
 
     async fn taken(&self) -> Option<Wanted> {
-        let request = self.updates.lock().await.recv().await?;
-        let payload: Value = serde_json::from_slice(&request.message.payload).unwrap();
-        Some(Wanted {
-            id: payload["id"].as_str().unwrap().to_owned(),
-            operations: Operations::parse(&payload["operations"].to_string(), &Limits::default()).unwrap(),
-            author: request.message.headers.identity().unwrap().user.to_string(),
-            payload,
-            request,
-        })
+        self.updates.lock().await.recv().await.map(Wanted::from)
     }
 
     /// Whether no update reaches the authority for a while.
@@ -297,7 +290,25 @@ impl Committed {
     }
 }
 
+impl From<Request> for Wanted {
+    fn from(request: Request) -> Self {
+        let payload: Value = serde_json::from_slice(&request.message.payload).unwrap();
+        Self {
+            id: payload["id"].as_str().unwrap().to_owned(),
+            operations: Operations::parse(&payload["operations"].to_string(), &Limits::default()).unwrap(),
+            author: request.message.headers.identity().unwrap().user.to_string(),
+            payload,
+            request,
+        }
+    }
+}
+
 impl Wanted {
+    /// Which delivery of it this says it is: 1 where another instance may have it too.
+    pub(crate) fn delivery(&self) -> u32 {
+        self.request.message.headers.delivery()
+    }
+
     pub(crate) async fn refuse(self, error: ErrorBody) {
         self.request.reply(Headers::new(), to_json(&Ack::<()>::Refused(error))).await.unwrap();
     }
