@@ -108,6 +108,47 @@ describe("a large state that is checked", () => {
   });
 });
 
+describe("a large state that an earlier visit kept", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("is read with pauses, shown before anything is asked, and goes on from there", async () => {
+    const kept = replica.snapshot()!;
+    gateway.change([{ path: "items.0.name", operation: "set", value: "Torch" }]);
+    const asked = vi.spyOn(connection, "request");
+    let clock = 0;
+    // What a frame has room for is over after some eighty looks at the clock.
+    vi.spyOn(performance, "now").mockImplementation(() => (clock += 0.1));
+    const pauses = vi.spyOn(globalThis, "setTimeout");
+    const again = new Replica({ connection, sessionId: gateway.session.id, kept });
+    const shown: unknown[] = [];
+    again.on("replaced", ({ version }) => shown.push([version, again.gameState!.items.length, asked.mock.calls.length]));
+    expect(again.gameState).toBeUndefined();
+    await eventually(() => {
+      expect(again.head?.version).toBe("1");
+    });
+    expect(shown).toEqual([["0", 3000, 0]]);
+    expect(pauses.mock.calls.filter(([, ms]) => ms === undefined).length).toBeGreaterThan(20);
+    expect(asked.mock.calls.map(([event, data]) => [event, (data as { version?: string }).version])).toEqual([["gameSession:join", "0"], ["gameState:requestFull", "0"]]);
+    again.stop();
+  });
+
+  it("is let go of when the replica is stopped while it is read", async () => {
+    const kept = replica.snapshot()!;
+    const asked = vi.spyOn(connection, "request");
+    const [left, stays] = [1, 2].map(() => new Replica({ connection, sessionId: gateway.session.id, kept })) as [Replica, Replica];
+    left.stop();
+    // Began later, and is as large.
+    await eventually(() => {
+      expect(stays.state.name).toBe("live");
+    });
+    expect(left.gameState).toBeUndefined();
+    expect(asked).toHaveBeenCalledTimes(2);
+    stays.stop();
+  });
+});
+
 describe("long work", () => {
   const work = function* (steps: number): Generator<undefined, string> {
     for (let step = 0; step < steps; step++) {

@@ -77,16 +77,14 @@ export class Held {
     if (game !== undefined) await withPauses(game.hashing(), () => game.changes !== changes);
   }
 
-  /** Shows what an earlier visit kept, unless it is not what its hash says. Answers whether it is. */
-  begin(canonical: Uint8Array, hash: string): boolean {
+  /** Reads what an earlier visit kept, without holding the page up. Undefined if it is not what its hash says. */
+  async recall(canonical: Uint8Array, hash: string): Promise<Read | undefined> {
     try {
-      const game = GameState.from(JSON.parse(new TextDecoder().decode(canonical)), NO_LIMITS);
-      if (game.hash() !== hash) return false;
-      this.take({ game, hash });
-      return true;
+      const read = await this.read(JSON.parse(new TextDecoder().decode(canonical)));
+      return read.hash === hash ? read : undefined;
     } catch {
       // Written by something else, or by an older page: as good as nothing.
-      return false;
+      return undefined;
     }
   }
 

@@ -19,6 +19,7 @@ import { UpdateQueue } from "../queue/update-queue.ts";
 import { About, type Joined } from "./about.ts";
 import { Conversation } from "./conversation.ts";
 import { deliver } from "./deliver.ts";
+import { pong, type Ping } from "./pong.ts";
 import { randomId } from "./random-id.ts";
 import { endSpan, Telemetry } from "./telemetry.ts";
 import type { Head, KeptState, ReplicaEvents, ReplicaOptions, ReplicaState } from "./types.ts";
@@ -37,7 +38,7 @@ export class Replica {
   private readonly options: Required<Pick<ReplicaOptions, "newId" | "now" | "random" | "silenceMs" | "settleMs">>;
   private readonly emitter = new Emitter<ReplicaEvents>();
   private readonly early: StateUpdateBroadcast[] = [];
-  private readonly detach: (() => void)[];
+  private readonly detach: (() => void)[] = [];
   private current: ReplicaState = { name: "offline" };
   private readonly copy: Verified;
   private readonly talk: Conversation;
@@ -63,16 +64,8 @@ export class Replica {
     });
     this.telemetry = new Telemetry(options.openTelemetry, options.sessionId);
     this.queue = new UpdateQueue(this.host());
-    if (options.kept !== undefined) this.copy.begin(options.kept);
-    this.detach = [
-      this.connection.on("state", () => {
-        this.follow();
-      }),
-      this.connection.on("event", ({ name, data, trace }) => {
-        this.receive(name, data, trace);
-      }),
-    ];
-    this.follow();
+    if (options.kept === undefined) this.attend();
+    else void this.begin(options.kept);
   }
 
   get state(): ReplicaState {
@@ -151,6 +144,24 @@ export class Replica {
     return isRight;
   }
 
+  /** Shows what an earlier visit kept, and asks only then: for what is missed since. */
+  private async begin(kept: KeptState): Promise<void> {
+    if (await this.copy.begin(kept, () => this.stopped)) this.emitter.emit("replaced", this.head!);
+    if (!this.stopped) this.attend();
+  }
+
+  private attend(): void {
+    this.detach.push(
+      this.connection.on("state", () => {
+        this.follow();
+      }),
+      this.connection.on("event", ({ name, data, trace }) => {
+        this.receive(name, data, trace);
+      }),
+    );
+    this.follow();
+  }
+
   private follow(): void {
     this.leaveRound();
     if (this.connection.state.name === "open") void this.join();
@@ -165,7 +176,7 @@ export class Replica {
   private async join(): Promise<void> {
     this.setState({ name: "joining" });
     this.about.joining();
-    const answer = await this.talk.ask<Joined>("gameSession:join", this.position());
+    const answer = await this.talk.ask<Joined>("gameSession:join", this.copy.position(this.sessionId));
     if (answer === undefined) return;
     if (!answer.success) {
       this.retryOrRefuse(answer.error, () => void this.join());
@@ -179,7 +190,7 @@ export class Replica {
   private async catchUp(): Promise<void> {
     this.setState({ name: "catching-up" });
     const { round } = this.talk;
-    const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", this.position());
+    const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", this.copy.position(this.sessionId));
     if (answer === undefined) return;
     if (!answer.success) {
       this.retryOrRefuse(answer.error, () => void this.catchUp());
@@ -226,7 +237,7 @@ export class Replica {
         this.resync();
         break;
       case "heartbeat:ping":
-        this.pong((data as { pingId?: unknown }).pingId);
+        pong(this.connection, data as Ping, this.options.now(), this.queue);
         break;
       case "gameState:error": {
         const { error } = data as { error: ErrorBody };
@@ -244,13 +255,6 @@ export class Replica {
     this.leaveRound();
     this.setState({ name: "joining" });
     this.talk.later(() => void this.join(), retryAfterMs);
-  }
-
-  /** Says that the game master is there. Nobody waits for what becomes of it: the next ping comes by itself. */
-  private pong(pingId: unknown): void {
-    const { sessionId, queue } = this;
-    const clientStatus = { isProcessingActions: queue.isUpdating, queuedActionsCount: queue.pending.length, isInterfaceActive: true };
-    this.connection.request("heartbeat:pong", { sessionId, pingId, timestamp: this.options.now(), clientStatus }).catch(() => undefined);
   }
 
   private follows(broadcast: StateUpdateBroadcast, trace?: string): void {
@@ -287,11 +291,6 @@ export class Replica {
       // A little apart, so that what all replicas of a session missed is not asked for by all of them at once.
       this.talk.later(() => void this.catchUp());
     }
-  }
-
-  private position(): object {
-    const { sessionId, head } = this;
-    return head === undefined ? { sessionId } : { sessionId, version: head.version, hash: head.hash, epoch: head.epoch };
   }
 
   private host(): ConstructorParameters<typeof UpdateQueue>[0] {

@@ -51,7 +51,7 @@ export interface ReactiveState {
   readonly raw: Raw;
 }
 
-/** A state to begin with, from an earlier visit. Shown at once if it has its hash; the server says what it lacks. */
+/** A state to begin with, from an earlier visit. Read without holding the page up and shown if it has its hash, before anything is asked; the server says what it lacks. */
 export interface KeptState {
   /** The state as it is hashed: its canonical JSON in UTF-8. Copied and stored at a fraction of what its objects cost. */
   readonly canonical: Uint8Array<ArrayBuffer>;

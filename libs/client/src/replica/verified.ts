@@ -35,6 +35,12 @@ export class Verified {
     return this.head;
   }
 
+  /** Where a session is asked from for what comes after. */
+  position(sessionId: string): object {
+    const { head } = this;
+    return head === undefined ? { sessionId } : { sessionId, version: head.version, hash: head.hash, epoch: head.epoch };
+  }
+
   /** Whether this version is held, or a later one. Versions are compared within one epoch only: another epoch is never old. */
   has(epoch: string, version: string): boolean {
     return this.head?.epoch === epoch && compareVersions(version, this.head.version) <= 0;
@@ -45,9 +51,13 @@ export class Verified {
     return this.held.game !== undefined && this.head?.epoch === epoch && isValidNextVersion(this.head.version, version);
   }
 
-  /** Shows what an earlier visit kept, unless it is not what its hash says. */
-  begin({ canonical, epoch, version, hash, timestamp }: KeptState): void {
-    if (isVersion(version) && this.held.begin(canonical, hash)) this.head = { epoch, version, hash, verified: true, timestamp };
+  /** Takes what an earlier visit kept, unless it is not what its hash says. Answers whether it is held now. */
+  async begin({ canonical, epoch, version, hash, timestamp }: KeptState, isStale: () => boolean): Promise<boolean> {
+    const read = isVersion(version) ? await this.held.recall(canonical, hash) : undefined;
+    if (read === undefined || isStale()) return false;
+    this.held.take(read);
+    this.head = { epoch, version, hash, verified: true, timestamp };
+    return true;
   }
 
   /** A copy, to begin with another time. */
