@@ -122,6 +122,19 @@ describe("a connection", () => {
     expect(gateway.channels).toHaveLength(2);
   });
 
+  it("stays away for as long as a gateway that is too busy says", async () => {
+    connection.start();
+    await settle();
+    const error = { code: "TRANSACTION_FAILED", message: "draining", retryable: true, retryAfterMs: 7000, details: {} };
+    gateway.last.answer(gateway.last.frames[0]!, { success: false, error });
+    await settle();
+    expect(connection.state).toMatchObject({ name: "waiting", delayMs: 7000 });
+    await vi.advanceTimersByTimeAsync(6_999);
+    expect(gateway.channels).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(gateway.channels).toHaveLength(2);
+  });
+
   it("gives up a gateway that takes the connection and then says nothing", async () => {
     connection.start();
     await vi.advanceTimersByTimeAsync(10_000);
