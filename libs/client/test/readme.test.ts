@@ -6,6 +6,7 @@ import * as pinia from "pinia";
 import * as socketIo from "socket.io-client";
 import { afterEach, expect, it, vi } from "vitest";
 
+import * as core from "../src/core/index.ts";
 import * as client from "../src/index.ts";
 import * as clientPinia from "../src/pinia/index.ts";
 import * as plugin from "../src/plugin/index.ts";
@@ -13,6 +14,7 @@ import * as testing from "../src/testing/index.ts";
 
 const MODULES: Record<string, object> = {
   "@stateward/client": client,
+  "@stateward/client/core": core,
   "@stateward/client/pinia": clientPinia,
   "@stateward/client/plugin": plugin,
   "@stateward/client/testing": testing,
@@ -29,7 +31,7 @@ afterEach(() => {
 
 it("every example of the README runs, one after another", async () => {
   const blocks = [...README.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
-  expect(blocks).toHaveLength(12);
+  expect(blocks).toHaveLength(15);
   expect(blocks[0]!.trimEnd().split("\n").length).toBeLessThanOrEqual(20);
   const sheet = { strength: 18, hitPoints: 7 };
   const gateway = new testing.FakeGateway({
@@ -40,10 +42,13 @@ it("every example of the README runs, one after another", async () => {
     },
   });
   const [show, draw, redraw] = [vi.fn(), vi.fn(), vi.fn()];
+  const devtools = { addTimelineLayer: vi.fn(), addTimelineEvent: vi.fn() };
+  const rest = vi.fn(() => Promise.resolve(new Response('{"status":"active","newVersion":"9","epoch":"e","timestamp":1,"session":{}}')));
+  vi.stubGlobal("fetch", rest);
   const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
   const storage = { getItem: () => null, setItem: vi.fn(), removeItem: vi.fn() };
   for (const [name, value] of Object.entries({ document: page, window: page, localStorage: storage, location: { origin: "o" } })) vi.stubGlobal(name, value);
-  const names: Record<string, unknown> = { show, draw, redraw, sessionId: gateway.session.id, fetchToken: () => "gm" };
+  const names: Record<string, unknown> = { show, draw, redraw, sessionId: gateway.session.id, fetchToken: () => "gm", devtools };
   const code = blocks.join("\n").replaceAll(IMPORT, (_, list: string, from: string) => {
     for (const name of list.split(", ")) {
       expect(MODULES[from], `${name} of ${from}`).toHaveProperty(name);
@@ -58,7 +63,11 @@ it("every example of the README runs, one after another", async () => {
   const { connection, replica, traced, tested, copy, fake } = await run(...Object.values(names));
   expect(gateway.session.game.root.characters).toMatchObject([{ name: "Ana", pluginData: { hitPoints: 6 } }]);
   expect(gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{ x: 30 }] });
-  expect(show.mock.calls).toEqual([["gm: Well met!"], ["Ana", expect.any(String), true, []]]);
+  const weather = [{ path: "pluginData.weather", operation: "set", value: "fog" }];
+  expect(show.mock.calls).toEqual([["gm: Well met!"], ["Ana", expect.any(String), true, [], "here"], ["char-1"], [weather, false], [true]]);
+  expect(devtools.addTimelineEvent).toHaveBeenCalledOnce();
+  expect(String((rest.mock.calls as unknown[][])[0]![0])).toBe(`https://play.example/api/sessions/${gateway.session.id}/undo`);
+  expect(gateway.session.game.root.characters).toMatchObject([{ pluginData: { shield: 0 } }]);
   expect(draw).toHaveBeenCalled();
   expect(redraw).toHaveBeenCalled();
   expect(fake.session.game.root.pluginData["round"]).toBe(2);
