@@ -96,6 +96,28 @@ it("comes nearer under two fingers, and keeps what is between them there", async
   expect(Math.abs(after.y - before.y)).toBeLessThan(before.width);
 });
 
+it("is looked over by keyboard: the arrows move the map, and a token that has the focus is on the screen", async () => {
+  const gm = await openLive(up.gm);
+  await token(gm, "token-brannoc").waitFor({ state: "attached" });
+  const map = gm.getByRole("group", { name: /^Map:/ });
+  const before = await middleOf(gm, "token-brannoc");
+  await map.focus();
+  await gm.keyboard.press("ArrowRight");
+  await expect.poll(() => middleOf(gm, "token-brannoc").then(({ x }) => x)).toBeLessThan(before.x);
+  for (let times = 0; times < 6; times++) await gm.keyboard.press("+");
+  await expect.poll(() => middleOf(gm, "token-brannoc").then(({ width }) => width)).toBeGreaterThan(before.width * 2);
+  const area = (await map.boundingBox())!;
+  for (const id of ["token-sedge", "token-jask"]) {
+    await token(gm, id).focus();
+    await expect
+      .poll(async () => {
+        const { x, y, width } = await middleOf(gm, id);
+        return x - width / 2 >= area.x && x + width / 2 <= area.x + area.width && y - width / 2 >= area.y && y + width / 2 <= area.y + area.height;
+      })
+      .toBe(true);
+  }
+});
+
 it("begins a session that was scheduled when its game master says so, and everybody is told", async () => {
   const own = await ownSession(up, "Next Tuesday", [], Date.now() + 3_600_000);
   const gm = await openLive(up.gm, { at: own, width: 1440 });

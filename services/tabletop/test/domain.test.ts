@@ -9,7 +9,7 @@ import { initials, pictureOf } from "../src/domain/portrait.ts";
 import { inWords } from "../src/domain/refusal.ts";
 import { strikesOf, viewOf } from "../src/domain/sheet.ts";
 import { leaveTurns, previousTurn, turnsView } from "../src/domain/turns.ts";
-import { CELL, filled, fit, frameOf, squareAt, zoomAt } from "../src/map/view.ts";
+import { CELL, filled, fit, frameOf, reach, squareAt, zoomAt } from "../src/map/view.ts";
 import { clickTime, newUpdateId } from "../src/session/click-time.ts";
 import { readLink } from "../src/session/link.ts";
 
@@ -104,6 +104,15 @@ it("a screen that the map can fill shows nothing beside it, and a smaller map st
   expect(filled({ scale: 1, x: -2000, y: 300 }, map, screen)).toEqual({ scale: 1, x: 400 - 20 * CELL - 24, y: 24 });
   expect(filled({ scale: 1, x: 100, y: -20 }, map, screen)).toEqual({ scale: 1, x: 24, y: -20 });
   expect(filled({ scale: 0.5, x: -100, y: 140 }, map, screen)).toEqual({ scale: 0.5, x: -100, y: 140 });
+});
+
+it("a view moves no farther than it takes to have a token on the screen", () => {
+  const screen = { width: 400, height: 600 };
+  const view = { scale: 1, x: 0, y: 0 };
+  expect(reach(view, { x: 2, y: 3, size: 1 }, screen)).toEqual(view);
+  expect(reach(view, { x: -2, y: 3, size: 1 }, screen)).toEqual({ scale: 1, x: 2 * CELL + 24, y: 0 });
+  expect(reach(view, { x: 10, y: 20, size: 2 }, screen)).toEqual({ scale: 1, x: 400 - 24 - 12 * CELL, y: 600 - 24 - 22 * CELL });
+  expect(reach({ ...view, scale: 2 }, { x: 0, y: 0, size: 6 }, screen)).toEqual({ scale: 2, x: 24, y: 24 });
 });
 
 it("initials tell apart those of one name", () => {

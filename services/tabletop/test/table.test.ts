@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import InitiativeTracker from "../src/components/encounter/InitiativeTracker.vue";
 import TokenList from "../src/components/encounter/TokenList.vue";
 import ItemList from "../src/components/lists/ItemList.vue";
+import TokenOverlay from "../src/components/map/TokenOverlay.vue";
 import HitPoints from "../src/components/sheet/HitPoints.vue";
 import SyncChip from "../src/components/bar/SyncChip.vue";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
@@ -67,6 +68,22 @@ describe("the tokens", () => {
       expect(host.querySelector('[aria-label="Hide Orc from players"]')).not.toBeNull();
     });
     expect(at.gateway.session.game.root.currentEncounter).toMatchObject({ tokens: [{}, { isVisible: true }] });
+  });
+});
+
+describe("a token's twin on the map", () => {
+  it("walks by the arrow keys as far as all of it stays on the map, and is brought onto the screen", async () => {
+    await sitDown("gm");
+    const [moved, reached] = [vi.fn(), vi.fn()];
+    const ogre = { id: "t-ogre", name: "Ogre", of: "actors", entityId: "orc", x: 4, y: 1, elevation: 0, size: 2, isVisible: true, disposition: "hostile", conditions: [] };
+    const looks = [{ token: ogre, isSelected: false, isPending: false }];
+    const host = mount(TokenOverlay, { looks, view: { x: 0, y: 0, scale: 1 }, map: { width: 6, height: 4 }, onMove: moved, onReach: reached });
+    const twin = host.querySelector<HTMLButtonElement>("[data-token=t-ogre]")!;
+    twin.focus();
+    expect(reached).toHaveBeenLastCalledWith(expect.objectContaining({ x: 4, y: 1, size: 2 }));
+    for (const key of ["ArrowRight", "ArrowDown"]) twin.dispatchEvent(new KeyboardEvent("keydown", { key }));
+    expect(moved.mock.calls).toEqual([["t-ogre", { x: 4, y: 2 }]]);
+    expect(reached).toHaveBeenLastCalledWith({ x: 4, y: 2, size: 2 });
   });
 });
 

@@ -8,7 +8,7 @@ import { drawGround } from "./draw-ground.ts";
 import type { Palette } from "./palette.ts";
 import { Pictures } from "./pictures.ts";
 import { lookKey, paintToken, type TokenLook } from "./token-node.ts";
-import { CELL, filled, fit, frameOf, squareAt, zoomAt, type Frame, type View } from "./view.ts";
+import { CELL, filled, fit, frameOf, reach, squareAt, zoomAt, type Frame, type View } from "./view.ts";
 
 interface Square {
   readonly x: number;
@@ -107,6 +107,19 @@ export class Scene {
   zoom(factor: number): void {
     const { width, height } = this.stage.size();
     this.zoomAround({ x: width / 2, y: height / 2 }, factor);
+  }
+
+  /** Moves what is seen by so many pixels of the screen. */
+  pan(x: number, y: number): void {
+    const view = this.view();
+    this.wasMoved = true;
+    this.look({ ...view, x: view.x + x, y: view.y + y });
+  }
+
+  /** Brings a token onto the screen, if it is not there. */
+  reach(token: Square & { readonly size: number }): void {
+    const [before, view] = [this.view(), reach(this.view(), token, this.stage.size())];
+    if (view.x !== before.x || view.y !== before.y) this.pan(view.x - before.x, view.y - before.y);
   }
 
   destroy(): void {

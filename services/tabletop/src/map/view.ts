@@ -58,6 +58,17 @@ export function zoomAt(view: View, point: { readonly x: number; readonly y: numb
   return { scale, x: point.x - (point.x - view.x) * grown, y: point.y - (point.y - view.y) * grown };
 }
 
+/** The same view, moved no farther than it takes to have a token on the screen. */
+export function reach(view: View, { x, y, size }: { readonly x: number; readonly y: number; readonly size: number }, screen: Size): View {
+  const { scale } = view;
+  const shift = (at: number, place: number, room: number): number => {
+    const [from, to] = [at + place * CELL * scale, at + (place + size) * CELL * scale];
+    // One that has no room is seen from its corner on.
+    return from < MARGIN || to - from > room - 2 * MARGIN ? at + MARGIN - from : Math.min(at, at + room - MARGIN - to);
+  };
+  return { scale, x: shift(view.x, x, screen.width), y: shift(view.y, y, screen.height) };
+}
+
 function clamp(scale: number): number {
   return Math.min(CLOSEST, Math.max(FARTHEST, scale));
 }
