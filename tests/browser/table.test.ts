@@ -172,6 +172,7 @@ describe("a phone", () => {
       expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
       await screenshot(phone, `phone-${place}`);
     }
+    await phone.locator(`[data-user="${up.gm.userId}"][data-here="true"]`).waitFor();
     await phone.tap('[data-nav="encounter"]');
     const place = () =>
       phone.evaluate(() => [...document.querySelectorAll("header *, main > *, nav *, [data-turn] *")].map((each) => JSON.stringify(each.getBoundingClientRect())));

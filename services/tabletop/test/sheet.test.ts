@@ -5,6 +5,7 @@ import { nextTick } from "vue";
 
 import PresenceRow from "../src/components/bar/PresenceRow.vue";
 import SessionControls from "../src/components/bar/SessionControls.vue";
+import ChatPanel from "../src/components/chat/ChatPanel.vue";
 import EncounterDetail from "../src/components/encounter/EncounterDetail.vue";
 import ActionList from "../src/components/sheet/ActionList.vue";
 import HitPoints from "../src/components/sheet/HitPoints.vue";
@@ -14,6 +15,7 @@ import { useSessionNews } from "../src/composables/useSessionNews.ts";
 import type { OpenSession } from "../src/session/open.ts";
 import { useChatStore } from "../src/stores/chat.ts";
 import { useGestureStore } from "../src/stores/gesture.ts";
+import { useLayoutStore } from "../src/stores/layout.ts";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
 import { usePresenceStore } from "../src/stores/presence.ts";
 import { eventually } from "./support/eventually.ts";
@@ -206,6 +208,15 @@ describe("the people", () => {
     await eventually(() => {
       expect(row()?.className).toBe("");
     });
+  });
+
+  it("are named in the chat of a phone, whose bar has no room for them", async () => {
+    await sitDown("ana");
+    const host = mount(ChatPanel);
+    expect(host.querySelector("[data-user]")).toBeNull();
+    useLayoutStore().isPhone = true;
+    await nextTick();
+    expect([...host.querySelectorAll("[data-user] .name")].map(({ textContent }) => textContent)).toEqual(["gm", "ana"]);
   });
 
   it("have a game master who is not here as soon as the connection is lost", async () => {
