@@ -74,8 +74,8 @@ async fn drain<H: Handler>(server: &Server<H>) {
         some.iter().for_each(|channel| channel.close(CloseCode::Drain));
         tokio::time::sleep(pause).await;
     }
-    // Those that came in the meantime.
-    server.admission.channels().iter().for_each(|channel| channel.close(CloseCode::Drain));
+    // Those that came in the meantime, and those that are still in their handshake.
+    server.admission.close(CloseCode::Drain);
     server.tasks.close();
     // Every connection has a deadline of its own for its goodbye; what is left then are requests that hang.
     let patience = server.config.close_timeout() * 2;

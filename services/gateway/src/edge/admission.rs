@@ -13,7 +13,7 @@ use axum::{
 
 use protocol::{Ack, ErrorBody};
 
-use super::{EdgeConfig, channel::Channel};
+use super::{CloseCode, EdgeConfig, channel::Channel};
 
 pub(super) struct Admission {
     connections: usize,
@@ -28,6 +28,8 @@ struct Inside {
     /// Every place that is taken, with its connection once the handshake is over.
     places: HashMap<u64, Weak<Channel>>,
     addresses: HashMap<IpAddr, usize>,
+    /// All must go: also whoever is done with its handshake after the others were told.
+    closing: Option<CloseCode>,
 }
 
 /// Where a request comes from.
@@ -115,6 +117,12 @@ impl Admission {
     pub(super) fn channels(&self) -> Vec<Arc<Channel>> {
         self.lock().places.values().filter_map(Weak::upgrade).collect()
     }
+
+    /// Closes all that are open, and from now on each as soon as its handshake is over.
+    pub(super) fn close(&self, code: CloseCode) {
+        self.lock().closing = Some(code);
+        self.channels().iter().for_each(|channel| channel.close(code));
+    }
 }
 
 impl Inside {
@@ -140,7 +148,14 @@ pub(super) struct Slot {
 impl Slot {
     /// Tells where the connection is, for when all must go.
     pub(super) fn occupy(&self, channel: &Arc<Channel>) {
-        self.admission.lock().places.insert(self.id, Arc::downgrade(channel));
+        let closing = {
+            let mut inside = self.admission.lock();
+            inside.places.insert(self.id, Arc::downgrade(channel));
+            inside.closing
+        };
+        if let Some(code) = closing {
+            channel.close(code);
+        }
     }
 }
 
@@ -209,6 +224,19 @@ mod tests {
         assert!(Arc::ptr_eq(&admission.channels()[0], &channel));
         drop(slot);
         assert!(admission.channels().is_empty());
+    }
+
+    #[test]
+    fn whoever_is_in_its_handshake_when_all_must_go_goes_too() {
+        let admission = admission(0, 0);
+        let client = source(&admission, "192.0.2.9", None);
+        let (open, late) = (Channel::polling(1024), Channel::polling(1024));
+        let (first, second) = (admission.enter(client).ok().unwrap(), admission.enter(client).ok().unwrap());
+        first.occupy(&open);
+        admission.close(CloseCode::Drain);
+        assert!(open.is_closed() && !late.is_closed());
+        second.occupy(&late);
+        assert!(late.is_closed());
     }
 
     #[test]
