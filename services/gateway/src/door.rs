@@ -1,11 +1,10 @@
 //! What the edge asks of the gateway: who may connect, and where each event goes.
 
+mod intake;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -13,6 +12,7 @@ use protocol::{ConnectionId, ErrorBody};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::intake::Intake;
 use crate::{
     auth::{AuthConfig, TokenRefused},
     client::{Client, Conn},
@@ -58,19 +58,19 @@ pub struct Door {
     auth: AuthConfig,
     /// A client gets so long after its token has ended to send a fresh one.
     grace_ms: u64,
-    draining: AtomicBool,
+    intake: Intake,
     /// By when its token ends, in milliseconds since the epoch, as it was when the connection was last looked at.
     expiries: Mutex<Expiries>,
 }
 
 impl Door {
     pub fn new(gateway: Arc<Gateway>, auth: AuthConfig) -> Self {
-        Self { gateway, grace_ms: auth.grace_ms, auth, draining: AtomicBool::new(false), expiries: Mutex::default() }
+        Self { gateway, grace_ms: auth.grace_ms, auth, intake: Intake::default(), expiries: Mutex::default() }
     }
 
     /// Takes no new events and waits until those taken are answered.
     pub async fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.intake.end();
         let answered = async {
             while self.gateway.metrics.lanes.get() > 0 {
                 sleep(Duration::from_millis(5)).await;
@@ -133,7 +133,7 @@ impl Handler for Door {
     }
 
     fn message(&self, connection: &Arc<Conn>, incoming: Incoming) {
-        events::dispatch(&self.gateway, connection, incoming, self.draining.load(Ordering::SeqCst));
+        self.intake.one(|has_ended| events::dispatch(&self.gateway, connection, incoming, has_ended));
     }
 
     fn closed(&self, connection: &Arc<Conn>, reason: Closed) {
