@@ -23,6 +23,7 @@ use crate::{
     lanes::Lanes,
     metrics::GatewayMetrics,
     rooms::RoomHandle,
+    users::Seat,
 };
 
 /// A connection with what we keep of it.
@@ -42,17 +43,28 @@ pub struct Client {
     sessions: Mutex<Sessions>,
 }
 
-#[derive(Default)]
 struct Sessions {
     /// Few, so they are looked through.
     joined: Vec<RoomHandle>,
-    /// The connection is gone: nothing is joined any more.
-    closed: bool,
+    /// Until the connection is gone: nothing is joined any more.
+    seat: Option<Seat>,
     overflowed: Option<Instant>,
 }
 
+/// Whether a session is noted as joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    First,
+    /// It was before.
+    Again,
+    /// The connection has joined as many as it may.
+    TooMany,
+    /// The connection is gone already.
+    Gone,
+}
+
 impl Client {
-    pub fn new(authenticated: Authenticated, limits: &Limits, metrics: GatewayMetrics) -> Self {
+    pub fn new(authenticated: Authenticated, seat: Seat, limits: &Limits, metrics: GatewayMetrics) -> Self {
         let Authenticated { identity, expires_at } = authenticated;
         let (expires_at, lanes) = (AtomicU64::new(expires_at), Lanes::new(limits));
         Self {
@@ -62,7 +74,7 @@ impl Client {
             opened: Instant::now(),
             last_received_us: AtomicU64::new(0),
             metrics,
-            sessions: Mutex::default(),
+            sessions: Mutex::new(Sessions { joined: Vec::new(), seat: Some(seat), overflowed: None }),
         }
     }
 
@@ -86,17 +98,21 @@ impl Client {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a session before its room is asked, so that a close in between finds it. False when the connection is gone already.
-    pub(crate) fn note_joined(&self, session: &SessionId, room: &RoomHandle) -> bool {
+    /// Notes a session before its room is asked, so that a close in between finds it.
+    pub(crate) fn note_joined(&self, session: &SessionId, room: &RoomHandle, most: usize) -> Noted {
         let mut sessions = self.sessions();
-        if sessions.closed {
-            return false;
+        if sessions.seat.is_none() {
+            return Noted::Gone;
         }
-        sessions.take(session);
+        let again = sessions.take(session).is_some();
+        // Other joins of this connection may have come in since the limit was looked at first.
+        if sessions.joined.len() >= most {
+            return Noted::TooMany;
+        }
         // Most connections join one session in their life.
         sessions.joined.reserve_exact(1);
         sessions.joined.push(room.clone());
-        true
+        if again { Noted::Again } else { Noted::First }
     }
 
     pub(crate) fn forget_joined(&self, session: &SessionId) -> Option<RoomHandle> {
@@ -114,7 +130,7 @@ impl Client {
     /// The connection is gone. Returns the rooms that it was in.
     pub(crate) fn close(&self) -> Vec<RoomHandle> {
         let mut sessions = self.sessions();
-        sessions.closed = true;
+        sessions.seat = None;
         std::mem::take(&mut sessions.joined)
     }
 }
@@ -265,5 +281,26 @@ impl Reply {
             // A closed connection needs no answer.
             let _ = self.conn.ack(ack, json);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::users::Seats;
+
+    #[test]
+    fn joins_side_by_side_do_not_pass_the_limit_and_a_session_joined_again_counts_once() {
+        let identity = Identity { user: "p1".parse().unwrap(), name: String::new(), admin: false, system: false };
+        let seat = Seats::default().take(&identity.user, 1).ok().unwrap();
+        let metrics = GatewayMetrics::new(&service_kit::Metrics::new("gateway", "g1", "test"));
+        let client = Client::new(Authenticated { identity, expires_at: 0 }, seat, &Limits::default(), metrics);
+        let note = |session: &str| {
+            let session = session.parse().unwrap();
+            client.note_joined(&session, &RoomHandle::open(session.clone()).0, 2)
+        };
+        assert_eq!(["s1", "s2", "s3", "s2"].map(note), [Noted::First, Noted::First, Noted::TooMany, Noted::Again]);
+        assert_eq!(client.close().len(), 2);
+        assert_eq!(note("s1"), Noted::Gone);
     }
 }

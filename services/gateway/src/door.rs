@@ -118,12 +118,11 @@ impl Handler for Door {
         })?;
         let limits = &self.gateway.settings.limits;
         let limit = limits.connections_per_user;
-        let count = self.gateway.users.count(&authenticated.identity.user);
-        if count >= limit {
+        let seat = self.gateway.users.seats.take(&authenticated.identity.user, limit).map_err(|count| {
             let error = ErrorBody::unavailable("TOO_MANY_CONNECTIONS", format!("at most {limit} connections a user"));
-            return Err(refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1)));
-        }
-        Ok(Client::new(authenticated, limits, self.gateway.metrics.clone()))
+            refused(CloseCode::TooManyConnections, error.limit(limit as u64, count as u64 + 1))
+        })?;
+        Ok(Client::new(authenticated, seat, limits, self.gateway.metrics.clone()))
     }
 
     fn opened(&self, connection: &Arc<Conn>) {
@@ -146,8 +145,8 @@ impl Handler for Door {
         );
         self.gateway.users.closed(connection);
         self.expiries().remove(connection.id());
-        self.gateway.metrics.connections.dec();
         let (rooms, id) = (connection.client().close(), connection.id().clone());
+        self.gateway.metrics.connections.dec();
         if !rooms.is_empty() {
             self.gateway.lifecycle.spawn_brief("closed", async move {
                 for room in rooms {

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::{
     answer::Fields,
     authority::head_of,
-    client::Reply,
+    client::{Noted, Reply},
     events::{object_or_id, settle},
     lanes::{Done, Job},
     room::catchup::{CatchUp, Held, Joining},
@@ -35,8 +35,7 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
     let client = reply.conn().client();
     let limit = gateway.settings.limits.sessions_per_connection;
     if client.joined(&session).is_none() && client.joined_count() >= limit {
-        let error = ErrorBody::validation("TOO_MANY_SESSIONS", format!("at most {limit} sessions a connection"));
-        return settle(reply, error.limit(limit as u64, limit as u64 + 1));
+        return settle(reply, too_many_sessions(limit));
     }
     let held = match object_or_id::<Held>(&data) {
         Ok(held) => held,
@@ -60,12 +59,16 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
     gateway.users.listening(&client.identity.user).await;
     let is_gm = done.session.game_master_id == client.identity.user;
     let conn = Arc::clone(reply.conn());
-    if !conn.client().note_joined(&session, &visit.room) {
-        return Done::Settled;
+    let noted = conn.client().note_joined(&session, &visit.room, limit);
+    match noted {
+        Noted::First | Noted::Again => {}
+        Noted::TooMany => return settle(reply, too_many_sessions(limit)),
+        Noted::Gone => return Done::Settled,
     }
     let join = Some(Joining { fields, is_gm, game_master: done.session.game_master_id.clone(), status: done.session.status });
     let joined = ask(&visit, CatchUpAsk { reply, held, join, needed: Some(head_of(&done)) }).await;
-    if !joined {
+    // Who was there before is so still.
+    if !joined && noted == Noted::First {
         conn.client().forget_joined(&session);
     }
     Done::Settled
@@ -74,6 +77,11 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
 /// `gameState:requestFull`, with the session's id alone or an object that says what the client holds.
 #[tracing::instrument(name = "gateway.session.request_full", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
 pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
+fn too_many_sessions(limit: usize) -> ErrorBody {
+    let error = ErrorBody::validation("TOO_MANY_SESSIONS", format!("at most {limit} sessions a connection"));
+    error.limit(limit as u64, limit as u64 + 1)
+}
+
     let Job { session, data, reply, .. } = job;
     let held = match object_or_id::<Held>(&data) {
         Ok(held) => held,

@@ -41,7 +41,7 @@ pub struct RoomEnds {
 }
 
 impl RoomHandle {
-    fn open(session: SessionId) -> (Self, RoomEnds) {
+    pub(crate) fn open(session: SessionId) -> (Self, RoomEnds) {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let (is_ready, ready) = watch::channel(false);
         let standing = Arc::new(Mutex::new(None));

@@ -1,5 +1,7 @@
 //! The users with connections here: one subscription each for what goes to one user only, whichever connections they have.
 
+mod seats;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,13 +14,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+pub use self::seats::{Seat, Seats};
     client::{Conn, deliver},
     edge::Frame,
     service::Gateway,
 };
 
 #[derive(Default)]
-pub struct Users(Mutex<HashMap<UserId, Open>>);
+pub struct Users {
+    pub seats: Seats,
+    open: Mutex<HashMap<UserId, Open>>,
+}
 
 struct Open {
     connections: HashMap<ConnectionId, Arc<Conn>>,
@@ -29,7 +35,7 @@ struct Open {
 impl Users {
     /// The map is consistent between any two statements, so a panic elsewhere does not spoil it.
     fn map(&self) -> MutexGuard<'_, HashMap<UserId, Open>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many connections each user has here.
@@ -37,11 +43,6 @@ impl Users {
         let mut counts: Vec<_> = self.map().iter().map(|(user, open)| (user.clone(), open.connections.len())).collect();
         counts.sort();
         counts
-    }
-
-    /// Connections of a user here.
-    pub fn count(&self, user: &UserId) -> usize {
-        self.map().get(user).map_or(0, |open| open.connections.len())
     }
 
     pub fn opened(&self, gateway: &Arc<Gateway>, conn: &Arc<Conn>) {

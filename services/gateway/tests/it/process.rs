@@ -1,5 +1,6 @@
 //! The process: what it refuses to start with, who may connect, REST, and how it goes down.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use testkit::{
     Client, Service, ServiceOptions, Signer, Transport,
@@ -53,6 +54,17 @@ async fn a_user_has_so_many_connections_and_no_more() {
     testkit::eventually("a place to be free", SOON, async || Client::connect(Transport::WebSocket, stage.url(), &token).await.ok())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn of_many_connections_of_a_user_that_come_at_once_none_is_let_in_too_many() {
+    let stage = Stage::with(&[("LIMITS__CONNECTIONS_PER_USER", "2")]).await;
+    for (transport, user) in [(Transport::WebSocket, "p1"), (Transport::SocketIo, "p2")] {
+        let token = stage.signer.user(user, user);
+        let connecting = (0..32).map(|_| Client::connect(transport, stage.url(), &token));
+        let connected: Vec<_> = join_all(connecting).await.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(connected.len(), 2, "{transport:?}");
+    }
 }
 
 #[tokio::test]
