@@ -56,7 +56,10 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         present_count,
     });
     // What is sent to this user alone must not miss a connection that was told it has joined.
-    gateway.users.listening(&client.identity.user).await;
+    let listening = gateway.users.listening(&client.identity.user);
+    if !matches!(tokio::time::timeout(gateway.settings.request_timeout(), listening).await, Ok(true)) {
+        return settle(reply, unreachable());
+    }
     let is_gm = done.session.game_master_id == client.identity.user;
     let conn = Arc::clone(reply.conn());
     let noted = conn.client().note_joined(&session, &visit.room, limit);
@@ -74,14 +77,14 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
     Done::Settled
 }
 
-/// `gameState:requestFull`, with the session's id alone or an object that says what the client holds.
-#[tracing::instrument(name = "gateway.session.request_full", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
-pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
 fn too_many_sessions(limit: usize) -> ErrorBody {
     let error = ErrorBody::validation("TOO_MANY_SESSIONS", format!("at most {limit} sessions a connection"));
     error.limit(limit as u64, limit as u64 + 1)
 }
 
+/// `gameState:requestFull`, with the session's id alone or an object that says what the client holds.
+#[tracing::instrument(name = "gateway.session.request_full", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
+pub async fn request_full(gateway: Arc<Gateway>, job: Job) -> Done {
     let Job { session, data, reply, .. } = job;
     let held = match object_or_id::<Held>(&data) {
         Ok(held) => held,
@@ -152,12 +155,15 @@ pub fn instead_of(event: &str) -> &'static str {
     if event == "joinSession" { name::SESSION_JOIN } else { name::SESSION_LEAVE }
 }
 
+fn unreachable() -> ErrorBody {
+    ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable")
+}
+
 /// Asks the authority once the room listens.
 async fn opened(gateway: &Gateway, visit: &Visit, reply: &Reply, command: &Command) -> Result<CommandDone, ErrorBody> {
-    let unavailable = || ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable");
     match tokio::time::timeout(gateway.settings.request_timeout(), visit.ready()).await {
         Ok(true) => {}
-        Ok(false) | Err(_) => return Err(unavailable()),
+        Ok(false) | Err(_) => return Err(unreachable()),
     }
     let session = visit.room.session().clone();
     let asked = async {

@@ -5,20 +5,24 @@ mod seats;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use bus::Delivery;
+use bus::{Delivery, Subscription};
 use protocol::{ConnectionId, SessionId, UserId, event::RelayedEvent};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
 pub use self::seats::{Seat, Seats};
+use crate::{
     client::{Conn, deliver},
     edge::Frame,
     service::Gateway,
 };
+
+/// After a subscription that failed.
+const AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Default)]
 pub struct Users {
@@ -80,10 +84,10 @@ impl Users {
 }
 
 async fn listen(gateway: Arc<Gateway>, user: UserId, ready: watch::Sender<bool>, gone: CancellationToken) {
-    let subscribed = gateway.bus.subscribe(gateway.bus.subjects().user_event(&user)).await;
-    let mut events = match subscribed {
-        Ok(events) => events,
-        Err(error) => return tracing::warn!(%error, "what goes to one user cannot be heard"),
+    let mut events = tokio::select! {
+        () = gone.cancelled() => return,
+        () = gateway.lifecycle.hard().cancelled() => return,
+        events = subscribe(&gateway, &user) => events,
     };
     ready.send_replace(true);
     loop {
@@ -97,6 +101,17 @@ async fn listen(gateway: Arc<Gateway>, user: UserId, ready: watch::Sender<bool>,
                 None => return,
             },
         }
+    }
+}
+
+/// Tries for as long as the user is here: the user may join as soon as NATS is back, and must hear what is sent then.
+async fn subscribe(gateway: &Gateway, user: &UserId) -> Subscription {
+    loop {
+        match gateway.bus.subscribe(gateway.bus.subjects().user_event(user)).await {
+            Ok(events) => return events,
+            Err(error) => tracing::warn!(%error, "what goes to one user cannot be heard, trying again"),
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod answers;
+mod away;
 mod catching_up;
 mod edge;
 mod events;
