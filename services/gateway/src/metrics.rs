@@ -122,6 +122,8 @@ pub struct Inner {
     pub delivery_seconds: Histogram,
     /// Clients brought up to date, by how.
     pub catchups: Family<TierLabel, Counter>,
+    /// Clients that have asked to be brought up to date and wait for what must be fetched first.
+    pub catching_up: Gauge,
     /// Full states loaded from the authority.
     pub state_loads: Counter,
     /// Gaps that were filled, by source.
@@ -155,6 +157,15 @@ impl std::ops::Deref for GatewayMetrics {
     }
 }
 
+/// One client that waits to be brought up to date, until it is dropped.
+pub struct CatchingUp(GatewayMetrics);
+
+impl Drop for CatchingUp {
+    fn drop(&mut self) {
+        self.0.catching_up.dec();
+    }
+}
+
 impl GatewayMetrics {
     pub fn new(metrics: &service_kit::Metrics) -> Self {
         let inner = Inner {
@@ -171,6 +182,7 @@ impl GatewayMetrics {
             fan_out_seconds: Histogram::new(exponential_buckets(0.000_02, 2.0, 18)),
             delivery_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             catchups: Family::default(),
+            catching_up: Gauge::default(),
             state_loads: Counter::default(),
             fills: Family::default(),
             malformed: Counter::default(),
@@ -203,6 +215,7 @@ impl GatewayMetrics {
             registry.register("refusals", "Refusals to clients", inner.refusals.clone());
             registry.register("deliveries", "Frames to connections", inner.deliveries.clone());
             registry.register("catchups", "Clients brought up to date, by tier", inner.catchups.clone());
+            registry.register("catching_up", "Clients that wait to be brought up to date", inner.catching_up.clone());
             registry.register("state_loads", "Full states loaded from the authority", inner.state_loads.clone());
             registry.register("fills", "Gaps filled, by source", inner.fills.clone());
             registry.register("malformed", "Unreadable messages", inner.malformed.clone());
@@ -217,6 +230,11 @@ impl GatewayMetrics {
 
     pub fn caught_up(&self, tier: Tier) {
         self.catchups.get_or_create(&TierLabel { tier }).inc();
+    }
+
+    pub fn catching_up(&self) -> CatchingUp {
+        self.catching_up.inc();
+        CatchingUp(self.clone())
     }
 
     pub fn filled(&self, source: FillSource) {

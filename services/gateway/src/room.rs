@@ -40,7 +40,13 @@ use self::{
     track::{Taken, Track},
     waiting::{Answered, Waiting},
 };
-use crate::{edge::CloseCode, metrics::Tier, presence::Presence, rooms::RoomEnds, service::Gateway};
+use crate::{
+    edge::CloseCode,
+    metrics::{CatchingUp, Tier},
+    presence::Presence,
+    rooms::RoomEnds,
+    service::Gateway,
+};
 
 /// How often a room looks at what only time changes.
 const TICK: Duration = Duration::from_secs(1);
@@ -78,6 +84,7 @@ struct Waiter {
     reached_back: Option<Tier>,
     loads: u32,
     since: Instant,
+    _counted: CatchingUp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

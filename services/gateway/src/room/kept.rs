@@ -106,14 +106,21 @@ impl Room {
             Some((Arc::clone(&member.conn), why))
         });
         for (conn, error) in gone.collect::<Vec<_>>() {
-            let error =
-                GameStateError { session_id: self.ends.session.clone(), epoch: None, error, timestamp: self.gateway.clock.now_ms() };
-            let data = serde_json::to_vec(&error).expect("our own types become JSON");
+            let told = GameStateError {
+                session_id: self.ends.session.clone(),
+                epoch: None,
+                error: error.clone(),
+                timestamp: self.gateway.clock.now_ms(),
+            };
+            let data = serde_json::to_vec(&told).expect("our own types become JSON");
             // A closed connection needs no notice.
             let _ = conn.notify(&Frame::event(name::STATE_ERROR, data));
             conn.client().forget_joined(&self.ends.session);
             let unheard = "whether the update was accepted is not told to one who was taken out meanwhile";
             self.members.refuse_waiting(conn.id(), ErrorBody::outcome_unknown("ANSWER_LOST", unheard));
+            for waiter in self.waiters.extract_if(.., |waiter| waiter.ask.reply.conn().id() == conn.id()) {
+                waiter.ask.refuse(error.clone());
+            }
             self.leave(conn.id(), true);
         }
     }

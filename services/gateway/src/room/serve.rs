@@ -32,7 +32,8 @@ impl Room {
         let head = self.track.head().map_or(Version::ZERO, |head| head.position.version);
         let told = ask.needed.as_ref().map_or(Version::ZERO, |head| head.position.version);
         let needed = head.max(told).max(member.unwrap_or_default());
-        self.waiters.push(Waiter { ask, needed, awaits: Awaits::Head, reached_back: None, loads: 0, since: Instant::now() });
+        let _counted = self.gateway.metrics.catching_up();
+        self.waiters.push(Waiter { ask, needed, awaits: Awaits::Head, reached_back: None, loads: 0, since: Instant::now(), _counted });
         self.serve_waiters();
     }
 

@@ -125,6 +125,8 @@ async fn many_who_ask_at_once_cost_one_load_and_then_follow_without_a_gap() {
     for client in &clients {
         answers.push(client.send("gameState:requestFull", json!(SESSION)).await.unwrap());
     }
+    // Whoever asked only after the next update would need a newer state than the others.
+    testkit::eventually("everyone to wait", SOON, async || (stage.metric("catching_up", &[]).await == 50.0).then_some(())).await.unwrap();
     testkit::eventually("the load to begin", SOON, async || (stage.script.state_reads.load(Ordering::SeqCst) == 1).then_some(()))
         .await
         .unwrap();

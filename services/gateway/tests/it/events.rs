@@ -245,3 +245,15 @@ async fn a_removed_player_is_told_by_itself_and_gets_nothing_more() {
     }
     assert!(!gone.events().iter().any(|event| ["chat", "gameState:updated"].contains(&event.name.as_str())));
 }
+
+#[tokio::test]
+async fn a_removed_player_who_waits_for_the_state_is_answered() {
+    let stage = Stage::with(&[("REQUESTS__TIMEOUT_MS", "600000")]).await;
+    let gone = stage.joined("p1").await;
+    let gate = stage.script.close_state_gate();
+    let answer = gone.send("gameState:requestFull", json!(SESSION)).await.unwrap();
+    testkit::eventually("it to wait", SOON, async || (stage.metric("catching_up", &[]).await == 1.0).then_some(())).await.unwrap();
+    stage.script.remove_participant("p1");
+    assert_eq!(verdict(&answer.wait().await.unwrap()), "NOT_A_PARTICIPANT");
+    gate.open();
+}
