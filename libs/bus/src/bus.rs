@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{Client, Subject, client::PublishErrorKind};
+use async_nats::{Client, Subject, client::PublishErrorKind, connection::State};
 use bytes::Bytes;
 use protocol::Subjects;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +39,10 @@ impl Bus {
         spawn(inbox.clone().dispatch(replies));
         spawn(follow(arriving, state, inbox.clone()));
         wait_until_connected(&mut connection.clone(), &config.servers).await;
+        // async-nats tells of a connection a moment before it counts as one, and whoever has a bus may use it.
+        while client.connection_state() == State::Pending {
+            tokio::task::yield_now().await;
+        }
         Ok(Self(Arc::new(Inner { client, config: config.clone(), subjects: Subjects::new(&config.prefix), inbox, connection })))
     }
 
@@ -48,7 +52,7 @@ impl Bus {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.0.client.connection_state() == async_nats::connection::State::Connected
+        self.0.client.connection_state() == State::Connected
     }
 
     /// Tells when the connection is lost and regained. Core messages of the time between are lost.
