@@ -47,7 +47,12 @@ async fn a_session_ends_once_its_campaign_shows_its_last_state() {
     assert_eq!(second_head.version.get(), 0);
     stage.command("two", json!({"command": "end"})).await.unwrap();
     stage.assert_written_back("two", "c").await;
-    assert!(worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.unwrap() >= 2.0);
+    // It counts once it has heard that the session has ended, which others may hear first.
+    eventually("both to be counted", DEADLINE, async || {
+        (worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.ok()? >= 2.0).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

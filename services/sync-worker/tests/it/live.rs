@@ -52,6 +52,8 @@ async fn a_session_whose_changes_have_waited_long_enough_is_written_back_and_the
     })
     .await
     .unwrap();
+    // Counted after its document shows it.
+    eventually("it to be counted", DEADLINE, async || done(&worker).await).await.unwrap();
     assert_eq!(worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.unwrap(), 1.0);
 }
 
