@@ -56,9 +56,8 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         present_count,
     });
     // What is sent to this user alone must not miss a connection that was told it has joined.
-    let listening = gateway.users.listening(&client.identity.user);
-    if !matches!(tokio::time::timeout(gateway.settings.request_timeout(), listening).await, Ok(true)) {
-        return settle(reply, unreachable());
+    if let Err(error) = gateway.users.listening(&client.identity.user, gateway.settings.request_timeout()).await {
+        return settle(reply, error);
     }
     let is_gm = done.session.game_master_id == client.identity.user;
     let conn = Arc::clone(reply.conn());
@@ -155,15 +154,12 @@ pub fn instead_of(event: &str) -> &'static str {
     if event == "joinSession" { name::SESSION_JOIN } else { name::SESSION_LEAVE }
 }
 
-fn unreachable() -> ErrorBody {
-    ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable")
-}
-
 /// Asks the authority once the room listens.
 async fn opened(gateway: &Gateway, visit: &Visit, reply: &Reply, command: &Command) -> Result<CommandDone, ErrorBody> {
+    let unavailable = || ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable");
     match tokio::time::timeout(gateway.settings.request_timeout(), visit.ready()).await {
         Ok(true) => {}
-        Ok(false) | Err(_) => return Err(unreachable()),
+        Ok(false) | Err(_) => return Err(unavailable()),
     }
     let session = visit.room.session().clone();
     let asked = async {

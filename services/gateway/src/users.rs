@@ -9,9 +9,9 @@ use std::{
 };
 
 use bus::{Delivery, Subscription};
-use protocol::{ConnectionId, SessionId, UserId, event::RelayedEvent};
+use protocol::{ConnectionId, ErrorBody, SessionId, UserId, event::RelayedEvent};
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::seats::{Seat, Seats};
@@ -72,10 +72,17 @@ impl Users {
         }
     }
 
-    /// Waits until what is sent to the user from now on arrives here. False when that cannot be.
-    pub async fn listening(&self, user: &UserId) -> bool {
-        let Some(mut listening) = self.map().get(user).map(|open| open.listening.clone()) else { return false };
-        listening.wait_for(|ready| *ready).await.is_ok()
+    /// Waits until what is sent to the user from now on arrives here.
+    ///
+    /// # Errors
+    /// When that cannot be in time.
+    pub async fn listening(&self, user: &UserId, within: Duration) -> Result<(), ErrorBody> {
+        let listening = self.map().get(user).map(|open| open.listening.clone());
+        let heard = async { listening?.wait_for(|ready| *ready).await.ok().map(drop) };
+        match timeout(within, heard).await {
+            Ok(Some(())) => Ok(()),
+            _ => Err(ErrorBody::unavailable("DISCONNECTED", "the platform is not reachable")),
+        }
     }
 
     fn connections(&self, user: &UserId) -> Vec<Arc<Conn>> {

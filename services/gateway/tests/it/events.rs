@@ -27,7 +27,17 @@ impl Table {
         for client in [&gm, &p1, &p2] {
             client.join(SESSION).await.unwrap();
         }
-        Self { gm, p1, p2, outsider: open("outsider", "").await, service: open("bots", SCOPE_SYSTEM).await }
+        let table = Self { gm, p1, p2, outsider: open("outsider", "").await, service: open("bots", SCOPE_SYSTEM).await };
+        // Who has joined is listened for. For the others that begins as they connect.
+        for (client, user) in [(&table.outsider, "outsider"), (&table.service, "bots")] {
+            testkit::eventually("the user to be listened for", SOON, async || {
+                table.service.request("workflow:state:here", json!({"workflowId": "w0", "userId": user, "type": "here"})).await.ok()?;
+                client.events().iter().any(|event| event.name == "workflow:state:here").then_some(())
+            })
+            .await
+            .unwrap();
+        }
+        table
     }
 
     fn all(&self) -> [(&'static str, &Client); 5] {
