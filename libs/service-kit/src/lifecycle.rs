@@ -5,11 +5,14 @@ use std::{
     fmt,
     future::Future,
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Spawns and tracks tasks. Cheap to clone; all clones are one lifecycle.
@@ -26,6 +29,24 @@ struct Inner {
     tracker: TaskTracker,
     crash: OnceLock<String>,
     crashed: CancellationToken,
+    at_end: AtEnd,
+}
+
+/// What is done once all tasks have ended.
+#[derive(Default)]
+struct AtEnd(Mutex<Vec<BoxFuture<'static, ()>>>);
+
+impl AtEnd {
+    /// The list is consistent between any two statements, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Vec<BoxFuture<'static, ()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AtEnd").field(&self.lock().len()).finish()
+    }
 }
 
 /// What a task may return.
@@ -104,6 +125,11 @@ impl Lifecycle {
         tokio::spawn(self.0.tracker.track_future(task));
     }
 
+    /// Does this when shutdown has ended all tasks: what they have sent and is still on its way is handed over. It gets at most a second.
+    pub fn at_end(&self, last: impl Future<Output = ()> + Send + 'static) {
+        self.0.at_end.lock().push(last.boxed());
+    }
+
     /// Ends the process with a failure. The first crash is the one reported.
     pub fn crash(&self, reason: String) {
         tracing::error!(reason, "crashed");
@@ -122,12 +148,12 @@ impl Lifecycle {
         self.0.soft.cancel();
     }
 
-    /// Shuts down: soft, then past `deadline` hard, then at most a second more.
+    /// Shuts down: soft, then past `deadline` hard, then at most a second more, then what is to be done [at the end](Self::at_end).
     ///
     /// # Errors
     /// When a task crashed, before or during shutdown, or did not end even then.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), String> {
-        /// What a task gets to let go of its work after the hard token.
+        /// What a task gets to let go of its work after the hard token, and what is done at the end.
         const LAST_CALL: Duration = Duration::from_secs(1);
         self.0.soft.cancel();
         self.0.tracker.close();
@@ -137,6 +163,10 @@ impl Lifecycle {
             if tokio::time::timeout(LAST_CALL, self.0.tracker.wait()).await.is_err() {
                 self.crash(format!("{} tasks did not end", self.0.tracker.len()));
             }
+        }
+        let last = std::mem::take(&mut *self.0.at_end.lock());
+        if tokio::time::timeout(LAST_CALL, join_all(last)).await.is_err() {
+            tracing::warn!("what was sent last may not have been handed over");
         }
         self.0.crash.get().cloned().map_or(Ok(()), Err)
     }

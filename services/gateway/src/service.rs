@@ -59,6 +59,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     bus.ensure_buckets().await?;
     let connected = bus.clone();
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".into()) });
+    let last = bus.clone();
+    service.lifecycle.at_end(async move { last.drain().await });
 
     let metrics = GatewayMetrics::new(&service.metrics);
     let (presence, keeper) = presence::new(bus.clone(), service.clock.clone(), config.presence.clone(), instance, metrics.clone());

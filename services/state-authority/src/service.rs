@@ -58,6 +58,9 @@ impl Service {
         let Self { authority, kit } = self;
         let bus = authority.bus.clone();
         kit.health.check("nats", move || if bus.is_connected() { Ok(()) } else { Err("not connected".to_owned()) });
+        // Of the last answers some may be on their way out of this process only.
+        let bus = authority.bus.clone();
+        kit.lifecycle.at_end(async move { bus.drain().await });
         let mongo = kit.health.flag("mongo");
         authority.serve().await?;
         let lifecycle = &kit.lifecycle;

@@ -25,6 +25,8 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.nats, &service.instance).await?;
     let connected = bus.clone();
     service.health.check("nats", move || if connected.is_connected() { Ok(()) } else { Err("not connected".to_owned()) });
+    let last = bus.clone();
+    service.lifecycle.at_end(async move { last.drain().await });
     wait_for_mongo(&store).await;
     let queue = bus.work_queue(STREAM_SYNC, CONSUMER, Duration::from_millis(config.sync.ack_wait_ms)).await?;
     let previews = bus.serve(bus.subjects().every_session("preview"), Some(SYNC_QUEUE)).await?;

@@ -68,6 +68,21 @@ async fn a_brief_task_may_end_or_panic_and_shutdown_waits_for_it() {
 }
 
 #[tokio::test]
+async fn what_is_done_at_the_end_comes_after_the_last_task() {
+    let lifecycle = service_kit::Lifecycle::new();
+    let (log, mut read) = tokio::sync::mpsc::unbounded_channel();
+    let (task, soft) = (log.clone(), lifecycle.soft().clone());
+    lifecycle.at_end(async move { log.send("handed over").unwrap() });
+    lifecycle.spawn_brief("answers", async move {
+        soft.cancelled().await;
+        tokio::task::yield_now().await;
+        task.send("answered").unwrap();
+    });
+    lifecycle.shutdown(LONG).await.unwrap();
+    assert_eq!((read.recv().await, read.recv().await), (Some("answered"), Some("handed over")));
+}
+
+#[tokio::test]
 async fn a_task_that_heeds_no_token_is_a_failure() {
     let lifecycle = service_kit::Lifecycle::new();
     lifecycle.spawn("stuck", std::future::pending::<()>());
