@@ -1,12 +1,16 @@
 //! What every part of the authority works with. One per process, shared.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
 use protocol::InstanceId;
 use service_kit::{Clock, Lifecycle};
 use store::Store;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     cache::Cache,
@@ -16,6 +20,9 @@ use crate::{
     publish::HeldBytes,
     snapshot::Schedule,
 };
+
+/// A NATS that is away does not say that nothing more comes.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 pub struct Authority {
     pub config: Config,
@@ -29,6 +36,8 @@ pub struct Authority {
     pub committer: Committer,
     pub held: HeldBytes,
     pub schedule: Schedule,
+    /// The loops that read requests.
+    pub readers: TaskTracker,
     /// A place for each request in work.
     pub in_work: Arc<Semaphore>,
 }
@@ -43,6 +52,7 @@ impl Authority {
             lifecycle: kit.lifecycle.clone(),
             cache: Cache::new(config.cache.clone(), metrics.clone()),
             committer,
+            readers: TaskTracker::new(),
             in_work: Arc::new(Semaphore::new(config.requests.in_work)),
             held: HeldBytes::default(),
             schedule: Schedule::default(),
@@ -58,8 +68,12 @@ impl Authority {
         self.clock.instant() + millis(self.config.requests.deadline_ms)
     }
 
-    /// Returns when no request is in work any more; no new one is taken by then.
+    /// Returns when no request is in work any more, after the shutdown has begun. What had arrived by then is in work only once it is read.
     pub(crate) async fn requests_done(&self) {
+        self.readers.close();
+        if timeout(LAST_REQUESTS, self.readers.wait()).await.is_err() {
+            tracing::info!("NATS has not said that nothing more comes");
+        }
         let all = u32::try_from(self.config.requests.in_work).unwrap_or(u32::MAX);
         tokio::select! {
             _ = self.in_work.acquire_many(all) => {}

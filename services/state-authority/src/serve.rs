@@ -103,7 +103,9 @@ impl Authority {
     /// `receipted`: the sender waits for word that the request has arrived, and else turns to another instance.
     fn read_requests(self: &Arc<Self>, mut requests: bus::Requests, noun: Noun, receipted: bool) {
         let authority = Arc::clone(self);
+        let reading = self.readers.token();
         self.lifecycle.spawn(format!("requests/{}", noun.as_str()), async move {
+            let _reading = reading;
             let stop = requests.stop_token();
             let stopping = authority.lifecycle.soft().clone();
             loop {
@@ -114,6 +116,7 @@ impl Authority {
                         stop.cancel();
                         continue;
                     }
+                    () = authority.lifecycle.hard().cancelled() => return,
                 };
                 let Some(request) = request else { return };
                 let place = Arc::clone(&authority.in_work).try_acquire_owned();

@@ -87,6 +87,7 @@ pub(crate) async fn serve(mut requests: Requests, bus: Bus, store: Store, policy
                 stop.cancel();
                 continue;
             }
+            () = lifecycle.hard().cancelled() => return,
         };
         let Some(request) = request else { return };
         let answer = answer(&request.message, &bus, &store, policy).await;
