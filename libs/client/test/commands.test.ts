@@ -23,6 +23,17 @@ it("posts a command with the token in a header, and gives its answer", async () 
   expect(init).toMatchObject({ method: "POST", body: '{"version":"6","reason":"misclick"}', headers: { authorization: "Bearer the-token" } });
 });
 
+it("says why in every command that may have a reason", async () => {
+  const { commands, asked } = answering(200, '{"status":"active","epoch":"e","timestamp":1,"session":{}}');
+  await commands.start("s-1", "all here");
+  await commands.pause("s-1", "tea");
+  await commands.resume("s-1", "back");
+  await commands.handOver("s-1", "ann", "my train");
+  await commands.end("s-1", "late");
+  const bodies = asked.map(([, init]) => JSON.parse(init!.body as string) as unknown);
+  expect(bodies).toEqual([{ reason: "all here" }, { reason: "tea" }, { reason: "back" }, { gameMasterId: "ann", reason: "my train" }, { reason: "late" }]);
+});
+
 it("gives a refusal as every other interface does", async () => {
   const problem = { type: "urn:x", status: 403, detail: "no", code: "PERMISSION_DENIED", message: "no", retryable: false, details: { reason: "NOT_GAME_MASTER" } };
   const { commands } = answering(403, JSON.stringify(problem));

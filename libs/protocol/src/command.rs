@@ -15,12 +15,18 @@ pub enum Command {
     Read,
     Join,
     Leave,
-    Start,
+    Start {
+        #[serde(default)]
+        reason: Option<String>,
+    },
     Pause {
         #[serde(default)]
         reason: Option<String>,
     },
-    Resume,
+    Resume {
+        #[serde(default)]
+        reason: Option<String>,
+    },
     End {
         #[serde(default)]
         reason: Option<String>,
@@ -30,12 +36,18 @@ pub enum Command {
     },
     AddParticipants {
         participants: Vec<UserId>,
+        #[serde(default)]
+        reason: Option<String>,
     },
     RemoveParticipants {
         participants: Vec<UserId>,
+        #[serde(default)]
+        reason: Option<String>,
     },
     HandOver {
         game_master_id: UserId,
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// Reads what is stored and compares it: document, chain, hashes. A fault freezes the session, as any read of it would.
     Verify,
@@ -113,9 +125,9 @@ impl Command {
             Self::Read => "read",
             Self::Join => "join",
             Self::Leave => "leave",
-            Self::Start => "start",
+            Self::Start { .. } => "start",
             Self::Pause { .. } => "pause",
-            Self::Resume => "resume",
+            Self::Resume { .. } => "resume",
             Self::End { .. } => "end",
             Self::AddParticipants { .. } => "add-participants",
             Self::RemoveParticipants { .. } => "remove-participants",
@@ -138,8 +150,13 @@ impl Command {
     /// Why, as the caller says it.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Pause { reason }
+            Self::Start { reason }
+            | Self::Pause { reason }
+            | Self::Resume { reason }
             | Self::End { reason, .. }
+            | Self::AddParticipants { reason, .. }
+            | Self::RemoveParticipants { reason, .. }
+            | Self::HandOver { reason, .. }
             | Self::Rehash { reason }
             | Self::Reinitialise { reason }
             | Self::Restore { reason, .. }

@@ -15,6 +15,8 @@ pub const MOST_OF_A_PAGE: u32 = 100;
 pub struct Participants {
     #[cfg_attr(test, schemars(length(min = 1, max = 1000)))]
     pub participants: Vec<UserId>,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Why, for the audit.
@@ -42,6 +44,8 @@ pub struct WhyAndForce {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HandOver {
     pub game_master_id: UserId,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What is absent stays as it is.

@@ -97,7 +97,7 @@ pub async fn session_control(gateway: Arc<Gateway>, job: Job) -> Done {
     };
     let command = match action {
         SessionAction::Pause => Command::Pause { reason },
-        SessionAction::Resume => Command::Resume,
+        SessionAction::Resume => Command::Resume { reason },
         SessionAction::End => Command::End { reason, force: false },
     };
     match gateway.authority.command(&session_id, &job.reply.caller(), &command).await {

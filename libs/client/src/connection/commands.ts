@@ -24,16 +24,16 @@ export class SessionCommands {
     this.options = { fetch: (...request) => fetch(...request), ...options };
   }
 
-  start(sessionId: string): Promise<Ack<Commanded>> {
-    return this.post(sessionId, "start", {});
+  start(sessionId: string, reason?: string): Promise<Ack<Commanded>> {
+    return this.post(sessionId, "start", { reason });
   }
 
   pause(sessionId: string, reason?: string): Promise<Ack<Commanded>> {
     return this.post(sessionId, "pause", { reason });
   }
 
-  resume(sessionId: string): Promise<Ack<Commanded>> {
-    return this.post(sessionId, "resume", {});
+  resume(sessionId: string, reason?: string): Promise<Ack<Commanded>> {
+    return this.post(sessionId, "resume", { reason });
   }
 
   /** Answered once all is written back, or with the status `ending` if that takes longer. */
@@ -47,8 +47,8 @@ export class SessionCommands {
   }
 
   /** Somebody who takes part is the game master from now on. */
-  handOver(sessionId: string, gameMasterId: string): Promise<Ack<Commanded>> {
-    return this.post(sessionId, "hand-over", { gameMasterId });
+  handOver(sessionId: string, gameMasterId: string, reason?: string): Promise<Ack<Commanded>> {
+    return this.post(sessionId, "hand-over", { gameMasterId, reason });
   }
 
   private async post(sessionId: string, command: string, body: object): Promise<Ack<Commanded>> {

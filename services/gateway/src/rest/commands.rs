@@ -23,29 +23,35 @@ pub(super) async fn add_participants(
     gateway: Shared,
     who: Who,
     id: Session,
-    Body(Participants { participants }): Body<Participants>,
+    Body(Participants { participants, reason }): Body<Participants>,
 ) -> Answer {
-    command(&gateway, who, &id.0, Command::AddParticipants { participants }).await
+    command(&gateway, who, &id.0, Command::AddParticipants { participants, reason }).await
 }
 
-pub(super) async fn remove_participant(gateway: Shared, who: Who, Ids(id, user): Ids<SessionId, UserId>) -> Answer {
-    command(&gateway, who, &id, Command::RemoveParticipants { participants: vec![user] }).await
+/// The reason stands in the query, as with every DELETE.
+pub(super) async fn remove_participant(
+    gateway: Shared,
+    who: Who,
+    Ids(id, user): Ids<SessionId, UserId>,
+    Params(Why { reason }): Params<Why>,
+) -> Answer {
+    command(&gateway, who, &id, Command::RemoveParticipants { participants: vec![user], reason }).await
 }
 
-pub(super) async fn hand_over(gateway: Shared, who: Who, id: Session, Body(HandOver { game_master_id }): Body<HandOver>) -> Answer {
-    command(&gateway, who, &id.0, Command::HandOver { game_master_id }).await
+pub(super) async fn hand_over(gateway: Shared, who: Who, id: Session, Body(HandOver { game_master_id, reason }): Body<HandOver>) -> Answer {
+    command(&gateway, who, &id.0, Command::HandOver { game_master_id, reason }).await
 }
 
-pub(super) async fn start(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, who, &id.0, Command::Start).await
+pub(super) async fn start(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
+    command(&gateway, who, &id.0, Command::Start { reason }).await
 }
 
 pub(super) async fn pause(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
     command(&gateway, who, &id.0, Command::Pause { reason }).await
 }
 
-pub(super) async fn resume(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, who, &id.0, Command::Resume).await
+pub(super) async fn resume(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
+    command(&gateway, who, &id.0, Command::Resume { reason }).await
 }
 
 pub(super) async fn end(gateway: Shared, who: Who, id: Session, Body(WhyAndForce { reason, force }): Body<WhyAndForce>) -> Answer {

@@ -52,6 +52,7 @@ const HISTORY: &[Param] = &[
 const WITH_STATE: &[Param] = &[("state", r#"{"type":"boolean","default":false}"#, "Whether the state comes too, as `gameState`.")];
 const AT: &[Param] = &[("at", r##"{"$ref":"#/components/schemas/Version"}"##, "The state as it was at this version.")];
 const DELETE: &[Param] = &[REASON, FORCE];
+const WHY: &[Param] = &[REASON];
 
 impl Operation {
     fn new(id: &'static str, method: &'static str, path: &'static str, handler: MethodRouter<Arc<Gateway>>) -> Self {
@@ -113,12 +114,12 @@ pub(super) fn operations(import_bytes: usize) -> Vec<Operation> {
 
         Operation::post("addParticipants", "/sessions/{id}/participants", post(commands::add_participants)).role(GM).does("Lets users take part.")
             .body("Participants", r#"{"participants":["p2"]}"#),
-        Operation::new("removeParticipant", "delete", "/sessions/{id}/participants/{user}", delete(commands::remove_participant)).role(GM)
+        Operation::new("removeParticipant", "delete", "/sessions/{id}/participants/{user}", delete(commands::remove_participant)).role(GM).query(WHY)
             .does("Takes a user out. Connections of the user get nothing more within five seconds."),
         Operation::post("handOver", "/sessions/{id}/hand-over", post(commands::hand_over)).role(GM).does("Makes another user the game master.").body("HandOver", r#"{"gameMasterId":"p1"}"#),
-        Operation::post("startSession", "/sessions/{id}/start", post(commands::start)).role(GM).does("Starts a scheduled session."),
+        Operation::post("startSession", "/sessions/{id}/start", post(commands::start)).role(GM).does("Starts a scheduled session.").body("Why", why),
         Operation::post("pauseSession", "/sessions/{id}/pause", post(commands::pause)).role(GM).does("Pauses: no updates until it is resumed.").body("Why", why),
-        Operation::post("resumeSession", "/sessions/{id}/resume", post(commands::resume)).role(GM).does("Resumes a paused session, or one that is ending."),
+        Operation::post("resumeSession", "/sessions/{id}/resume", post(commands::resume)).role(GM).does("Resumes a paused session, or one that is ending.").body("Why", why),
         Operation::post("endSession", "/sessions/{id}/end", post(commands::end)).role(GM)
             .does("Ends: the campaign's documents are written, then the status is `ended`. Answered with `ending` where that takes long; asked again it is tried again.").body("WhyAndForce", why),
         Operation::post("addDocument", "/sessions/{id}/documents", post(commands::add_document)).role(GM)

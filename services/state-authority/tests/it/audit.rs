@@ -43,8 +43,50 @@ async fn who_looked_into_a_session_and_who_changed_its_participants_is_audited()
         world.reported(&gm(), json!({"command": "verify"})).await.unwrap();
         world.reported(&crate::support::user("player"), json!({"command": "diff", "state": state})).await.unwrap();
     }
-    world.command(&gm(), json!({"command": "add-participants", "participants": ["late"]})).await.unwrap();
-    world.command(&gm(), json!({"command": "remove-participants", "participants": ["late"]})).await.unwrap();
-    let noted: Vec<_> = world.audited().await.into_iter().map(|(by, action, _)| format!("{by} {action}")).collect();
-    assert_eq!(noted, ["gm create", "gm verify", "player diff", "gm add-participants", "gm remove-participants"]);
+    world.command(&gm(), json!({"command": "add-participants", "participants": ["late"], "reason": "a guest"})).await.unwrap();
+    world.command(&gm(), json!({"command": "remove-participants", "participants": ["late"], "reason": "gone home"})).await.unwrap();
+    let noted: Vec<_> = world.audited().await.into_iter().map(|(by, action, why)| format!("{by} {action} {why}")).collect();
+    let expected = [
+        "gm create null",
+        "gm verify null",
+        "player diff null",
+        r#"gm add-participants "a guest""#,
+        r#"gm remove-participants "gone home""#,
+    ];
+    assert_eq!(noted, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_that_becomes_an_entry_says_who_gave_it_when_and_why() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.campaign().await;
+    world.create(json!({"scheduledFor": 4_000_000_000_000_u64})).await.unwrap();
+    let player = crate::support::user("player");
+    let given = [
+        (gm(), json!({"command": "start"})),
+        (gm(), json!({"command": "pause"})),
+        (gm(), json!({"command": "resume"})),
+        (admin(), json!({"command": "mode", "direct": true})),
+        (admin(), json!({"command": "new-epoch"})),
+        (gm(), json!({"command": "hand-over", "gameMasterId": "player"})),
+        (player, json!({"command": "end"})),
+        (admin(), json!({"command": "end", "force": true})),
+        (admin(), json!({"command": "delete"})),
+    ];
+    for (who, mut command) in given {
+        let name = command["command"].as_str().unwrap().to_owned();
+        let force = command["force"] == json!(true);
+        command["reason"] = json!(format!("why {name}"));
+        // Nobody writes the campaign's documents here: the end is answered at the deadline.
+        world.command(&who, command).await.unwrap();
+        let entries = world.journal().await;
+        let entry = entries.last().unwrap();
+        let action = if force { "end by force".to_owned() } else { name.clone() };
+        let told = (&entry["author"], &entry["action"], &entry["reason"]);
+        assert_eq!(told, (&json!(who.user), &json!(action), &json!(format!("why {name}"))));
+        assert!(entry["at"].as_u64().unwrap() > 1_700_000_000_000, "{entry}");
+        let noted = (who.user.to_string(), action, json!(format!("why {name}")));
+        assert!(world.audited().await.contains(&noted), "{noted:?}");
+    }
 }

@@ -213,18 +213,29 @@ async fn play(api: &Contract, roles: &Roles, campaign: &str, session: &str) -> a
     ensure!(paused["status"] == "paused", "{paused}");
     let (status, refused) = api.call("undo", session, Some(gm), Some(&json!({"version": "1"}))).await?;
     ensure!(status == 403 && reason(&refused) == "SESSION_PAUSED", "{refused}");
-    ensure!(done(api, gm, "resumeSession", session, None).await?["status"] == "active");
+    ensure!(done(api, gm, "resumeSession", session, api.example("resumeSession")?.as_ref()).await?["status"] == "active");
     ensure!(done(api, gm, "startSession", session, None).await?["status"] == "active");
 
     let let_in = done(api, gm, "addParticipants", session, api.example("addParticipants")?.as_ref()).await?;
     ensure!(let_in["session"]["participantIds"] == json!(["p1", "p2"]), "{let_in}");
     let out = done(api, gm, "removeParticipant", &format!("{session}/p2"), None).await?;
     ensure!(out["session"]["participantIds"] == json!(["p1"]), "{out}");
-    let handed = done(api, gm, "handOver", session, api.example("handOver")?.as_ref()).await?;
+    let handed = done(api, gm, "handOver", session, Some(&json!({"gameMasterId": "p1", "reason": "my train"}))).await?;
     ensure!(handed["session"]["gameMasterId"] == "p1", "{handed}");
     let (status, _) = api.call("pauseSession", session, Some(gm), None).await?;
     ensure!(status == 403, "a former game master may nothing any more");
     done(api, &roles.player, "handOver", session, Some(&json!({"gameMasterId": "gm"}))).await?;
+    let history = done(api, gm, "readHistory", &format!("{session}?since=2"), None).await?;
+    let why: Vec<_> =
+        history["entries"].as_array().context("no entries")?.iter().map(|entry| (&entry["action"], &entry["reason"])).collect();
+    let asked = json!("asked by the table");
+    let expected = [
+        (&json!("pause"), &asked),
+        (&json!("resume"), &asked),
+        (&json!("hand-over"), &json!("my train")),
+        (&json!("hand-over"), &Value::Null),
+    ];
+    ensure!(why == expected, "{history}");
     Ok(())
 }
 

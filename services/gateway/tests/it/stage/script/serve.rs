@@ -62,8 +62,8 @@ impl Script {
                     self.publish(&ended).await;
                     Some(ended.entry.version)
                 }
-                Command::Pause { .. } | Command::Resume => {
-                    let kind = if matches!(command, Command::Resume) { EntryKind::Resume } else { EntryKind::Pause };
+                Command::Pause { .. } | Command::Resume { .. } => {
+                    let kind = if matches!(command, Command::Resume { .. }) { EntryKind::Resume } else { EntryKind::Pause };
                     let turned = self.turn(kind);
                     self.publish(&turned).await;
                     Some(turned.entry.version)
