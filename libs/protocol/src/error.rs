@@ -68,6 +68,9 @@ pub struct ErrorBody {
     pub trace_id: Option<String>,
 }
 
+/// Where nothing better is known of when it has passed.
+const RETRY_AFTER_MS: u64 = 100;
+
 /// Which operation, path or limit was refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -135,9 +138,11 @@ impl ErrorBody {
         }
     }
 
-    /// A failure that passes: nothing was changed by this delivery, and the same message may be sent again.
+    /// A failure that passes: nothing was changed by this delivery, and the same message may be sent again, after a while that is
+    /// always said.
     pub fn unavailable(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { retryable: true, outcome: Some(Outcome::NotApplied), ..Self::new(ErrorCode::TransactionFailed, reason, message) }
+        let refusal = Self::new(ErrorCode::TransactionFailed, reason, message).retry_after_ms(RETRY_AFTER_MS);
+        Self { outcome: Some(Outcome::NotApplied), ..refusal }
     }
 
     /// It may have been committed. Sending it again with the same id and version tells which.
@@ -239,5 +244,23 @@ impl<'de, T: Deserialize<'de>> Ack<T> {
             Some(error) if !verdict.success => Ok(Self::Refused(error)),
             _ => Err(serde::de::Error::custom("an answer is either a success or has an error")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_try_again_is_told_when() {
+        for refusal in [ErrorBody::unavailable("BUSY", "later"), ErrorBody::outcome_unknown("COMMIT_UNKNOWN", "perhaps")] {
+            assert!(refusal.retryable && refusal.retry_after_ms.is_some_and(|ms| ms > 0), "{refusal:?}");
+        }
+        assert_eq!(ErrorBody::unavailable("BUSY", "later").retry_after_ms(7).retry_after_ms, Some(7));
+        for refusal in [ErrorBody::version_conflict(Version::ZERO, None), ErrorBody::validation("BAD_MESSAGE", "no")] {
+            assert_eq!((refusal.retryable, refusal.retry_after_ms), (false, None), "{refusal:?}");
+        }
+        let written = serde_json::to_value(ErrorBody::permission("NOT_ADMIN", "no")).unwrap();
+        assert_eq!(written["retryable"], serde_json::json!(false), "whether to retry is in every error");
     }
 }
