@@ -109,7 +109,8 @@ impl Authority {
         let encoded = entry.encode();
         if encoded.size() > self.config.commit.entry_bytes {
             let refusal = ErrorBody::validation("ENTRY_TOO_LARGE", "the update with its previous values is too large for the journal");
-            return Err(Failure::Refused(refusal.limit(self.config.commit.entry_bytes as u64, encoded.size() as u64)));
+            let refusal = refusal.limit(self.config.commit.entry_bytes as u64, encoded.size() as u64);
+            return Err(Failure::Refused(ErrorBody { outcome: Some(protocol::Outcome::NotApplied), ..refusal }));
         }
         let entry = Arc::new(entry);
         let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));

@@ -139,7 +139,8 @@ impl Authority {
     }
 
     async fn refuse_busy(&self, noun: Noun, request: Request) {
-        let refusal = ErrorBody::unavailable("BUSY", "the authority has too much to do").retry_after_ms(250);
+        let most = self.config.requests.in_work as u64;
+        let refusal = ErrorBody::unavailable("BUSY", "the authority has too much to do").limit(most, most + 1).retry_after_ms(250);
         let refusal = updates::of_this_delivery(refusal, &Caller::platform(&request.message.headers, self.clock.instant()));
         self.reply::<()>(noun, request, Headers::new(), Err(refusal)).await;
     }
