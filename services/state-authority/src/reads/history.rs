@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use game_state::Version;
 use protocol::{
     ErrorBody, SessionId,
     history::{History, HistoryEntry, HistoryRequest},
@@ -73,7 +72,8 @@ impl Authority {
             epoch: head.epoch,
             head_version: head.version,
             head_hash: Some(head.hash),
-            oldest_version: oldest.map_or(Version::ZERO, |entry| entry.version),
+            // Without an entry nothing before the head is known.
+            oldest_version: oldest.map_or(head.version, |entry| entry.version),
             entries,
         })
     }

@@ -86,6 +86,13 @@ async fn history_says_from_which_version_on_it_reaches() {
         let key = json!({"_id": format!("{}:{version:016}", world.session)});
         world.wire().await.delete(&world.database, "sessionUpdates", key).await.unwrap();
     }
+    let history: Value = world
+        .ask(world.bus.subjects().session_history(&world.session), &admin(), &json!({"since": "0", "withPrevious": true}))
+        .await
+        .unwrap();
+    let versions: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| entry["version"].clone()).collect();
+    assert_eq!((&history["oldestVersion"], versions), (&json!("3"), vec![json!("3"), json!("4"), json!("5")]));
+    assert!(history["entries"][0]["previous"].is_array(), "an admin sees what was replaced: {history}");
     let gone = world.full_state(json!({"at": "1"})).await.unwrap_err();
     assert_eq!((kind(&gone).1, gone.details.limit, gone.details.actual), ("HISTORY_GONE", Some(2), Some(1)));
     let gone = world.command(&gm(), json!({"command": "undo", "version": "0"})).await.unwrap_err();
@@ -98,4 +105,23 @@ async fn history_says_from_which_version_on_it_reaches() {
     assert_eq!((kind(&gone).1, gone.details.limit), ("HISTORY_GONE", Some(7)));
     world.command(&gm(), json!({"command": "undo", "version": "7"})).await.unwrap();
     assert_eq!(world.full_state(json!({})).await.unwrap()["gameState"]["characters"][0]["pluginData"]["hitPoints"], json!(2));
+}
+
+/// As a converted session begins: at a version that it had before.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_session_without_an_entry_reaches_back_to_its_head() {
+    let world = World::new().await;
+    let _authority = world.authority().await;
+    world.play().await;
+    let converted = world.again().await;
+    let mut document = world.document().await;
+    document["_id"] = json!(converted.session);
+    (document["gameStateVersion"], document["epochVersion"]) = (json!("42"), json!("42"));
+    document.as_object_mut().unwrap().remove("openFor");
+    world.wire().await.insert(&world.database, "gameSessions", vec![document]).await.unwrap();
+    let subject = world.bus.subjects().session_history(&converted.session);
+    let history: Value = world.ask(subject, &gm(), &json!({"since": "10"})).await.unwrap();
+    assert_eq!((&history["headVersion"], &history["oldestVersion"], &history["entries"]), (&json!("42"), &json!("42"), &json!([])));
+    let gone = converted.full_state(json!({"at": "10"})).await.unwrap_err();
+    assert_eq!((kind(&gone).1, gone.details.limit), ("HISTORY_GONE", Some(42)));
 }
