@@ -1,11 +1,19 @@
-use serde_json::json;
+use std::time::{Duration, Instant};
 
-use crate::support::World;
+use serde_json::json;
+use state_authority::metrics::Mode;
+use testkit::{Mongo, NatsServer, eventually};
+
+use crate::support::{Instance, PATIENCE, World};
+
+fn written(instance: &Instance) -> u64 {
+    instance.authority.metrics.snapshots.get_or_create(&Mode { mode: "full" }).get()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_follows_after_so_many_updates_or_so_much_time() {
     let world = World::new().await;
-    let _authority = world
+    let authority = world
         .authority_with(|config| {
             config.snapshot.updates = 8;
             config.snapshot.interval_ms = 600_000;
@@ -19,12 +27,103 @@ async fn the_document_follows_after_so_many_updates_or_so_much_time() {
     assert_eq!(document["gameStateHash"], world.journal().await[7]["hashAfter"]);
     assert_eq!(document["lastStateUpdate"], world.journal().await[7]["at"]);
     assert_eq!(document["gameState"]["characters"][0]["pluginData"]["hitPoints"], json!(7));
+    eventually("one write for all of them", PATIENCE, async || (written(&authority) == 1).then_some(())).await.unwrap();
 
     let other = World::new().await;
     let _authority = other.authority_with(|config| config.snapshot.interval_ms = 50).await;
     other.play().await;
     other.hit("u1", 0, 3).await.unwrap();
     other.eventually_stored(1).await;
+}
+
+/// MongoDB holds the session document's next write for so long. Returns when it does.
+async fn held_up(mongo: &Mongo, world: &World, ms: u64) {
+    let held = json!({
+        "failCommands": ["update"], "namespace": format!("{}.gameSessions", world.database), "appName": "stateward",
+        "blockConnection": true, "blockTimeMS": ms,
+    });
+    mongo.fail_point("failCommand", json!({"mode": {"times": 1}, "data": held})).await.unwrap();
+    for base in 0..2 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    let entered = json!({"timesEntered": 1, "maxTimeMS": 60_000});
+    world.wire().await.command("admin", "waitForFailPoint", json!("failCommand"), entered).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_takes_long_delays_no_update() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world
+        .authority_with(|config| {
+            config.snapshot.updates = 2;
+            config.snapshot.at_once = 1;
+        })
+        .await;
+    world.play().await;
+    held_up(&mongo, &world, 30_000).await;
+    for base in 2..12 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    assert_eq!(world.document().await["gameStateVersion"], json!("0"), "the snapshot was under way all the time");
+    world.eventually_stored(12).await;
+    world.assert_chain(12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_comes_late_does_not_take_the_place_of_a_newer_one() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world
+        .authority_with(|config| {
+            config.snapshot.updates = 2;
+            config.snapshot.interval_ms = 600_000;
+        })
+        .await;
+    world.play().await;
+    let is_held = async || {
+        let running = world.wire().await.command("admin", "currentOp", json!(1), json!({})).await.unwrap();
+        running["inprog"].as_array().unwrap().iter().any(|operation| operation["command"]["update"] == json!("gameSessions"))
+    };
+    held_up(&mongo, &world, 8_000).await;
+    assert!(is_held().await);
+    for base in 2..6 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+    }
+    world.eventually_stored(6).await;
+    eventually("the held one to have had its turn", PATIENCE, async || (!is_held().await).then_some(())).await.unwrap();
+    let document = world.document().await;
+    assert_eq!((&document["gameStateVersion"], document.get("frozen")), (&json!("6"), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_documents_are_due_so_many_are_begun_in_a_second() {
+    const PER_SECOND: u32 = 2;
+    const SESSIONS: u64 = 8;
+    let world = World::new().await;
+    let authority = world
+        .authority_with(|config| {
+            config.snapshot.interval_ms = 50;
+            config.snapshot.at_once = 8;
+            config.snapshot.per_second = PER_SECOND;
+        })
+        .await;
+    let mut worlds = Vec::new();
+    for _ in 0..SESSIONS {
+        let other = world.again().await;
+        other.play().await;
+        worlds.push(other);
+    }
+    let began = Instant::now();
+    futures_util::future::join_all(worlds.iter().map(async |world| world.hit("u0", 0, 1).await.unwrap())).await;
+    eventually("every document to be written", PATIENCE, async || {
+        let (written, most) = (written(&authority), 1.0 + f64::from(PER_SECOND) * began.elapsed().as_secs_f64());
+        assert!(written as f64 <= most, "{written} documents, at most {most} are allowed");
+        (written == SESSIONS).then_some(())
+    })
+    .await
+    .unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(3_500), "one at once, and two in each second after it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
