@@ -7,6 +7,11 @@ use crate::support::{Instance, PATIENCE, World, kind};
 const CORRUPT: (&str, &str) = ("VALIDATION_ERROR", "STATE_CORRUPT");
 const FOREIGN_HASH: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
 
+/// How often an instance says that it froze a session, for what was found in this place.
+fn frozen_by(instance: &Instance, reason: &'static str) -> u64 {
+    instance.authority.metrics.frozen.get_or_create(&state_authority::metrics::Reason { reason }).get()
+}
+
 /// A session with three updates whose document stands at the last of them.
 async fn played(change: impl FnOnce(&mut state_authority::Config)) -> (World, Instance) {
     let world = World::new().await;
@@ -27,7 +32,7 @@ async fn played(change: impl FnOnce(&mut state_authority::Config)) -> (World, In
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_session_whose_document_was_edited_is_frozen_after_its_next_update_and_keeps_every_update() {
     for edit in [json!({"gameStateVersion": "2"}), json!({"gameStateHash": FOREIGN_HASH}), json!({"gameStateVersion": "900"})] {
-        let (world, _authority) = played(|_| {}).await;
+        let (world, authority) = played(|_| {}).await;
         let mut events = world.bus.subscribe(world.bus.subjects().session_event(&world.session)).await.unwrap();
         world.edit_document(edit.clone()).await;
         world.hit("u3", 3, 30).await.unwrap();
@@ -42,6 +47,7 @@ async fn a_live_session_whose_document_was_edited_is_frozen_after_its_next_updat
         let Some(Delivery::Message(told)) = tokio::time::timeout(PATIENCE, events.next()).await.unwrap() else { panic!("an event") };
         let told: Value = serde_json::from_slice(&told.payload).unwrap();
         assert_eq!((&told["event"], &told["data"]["error"]["details"]["reason"]), (&json!("gameState:error"), &json!("STATE_CORRUPT")));
+        assert_eq!(frozen_by(&authority, "snapshot"), 1, "{edit}");
     }
 }
 
@@ -56,9 +62,11 @@ async fn a_cold_session_whose_document_was_edited_takes_no_update() {
         let (world, authority) = played(|_| {}).await;
         authority.lifecycle.shutdown(PATIENCE).await.unwrap();
         world.edit_document(edit.clone()).await;
-        let _cold = world.authority().await;
+        let cold = world.authority().await;
         assert_eq!(kind(&world.hit("u3", 3, 30).await.unwrap_err()), CORRUPT, "{edit}");
         world.eventually_frozen().await;
+        assert_eq!(kind(&world.hit("u3", 3, 30).await.unwrap_err()), CORRUPT, "{edit}");
+        assert_eq!(frozen_by(&cold, "load"), 1, "told of once: {edit}");
         let updates = world.journal().await.iter().filter(|entry| entry["kind"] == json!("update")).count();
         assert_eq!(updates, 3, "{edit}");
     }
@@ -87,10 +95,11 @@ async fn a_session_with_an_edited_entry_above_its_document_is_not_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn writing_through_the_next_update_on_an_edited_document_is_refused_itself() {
     for edit in [json!({"gameStateVersion": "2"}), json!({"gameStateHash": FOREIGN_HASH}), json!({"gameStateVersion": "900"})] {
-        let (world, _authority) = played(|config| config.snapshot.updates = 1).await;
+        let (world, authority) = played(|config| config.snapshot.updates = 1).await;
         world.edit_document(edit.clone()).await;
         assert_eq!(kind(&world.hit("u3", 3, 30).await.unwrap_err()), CORRUPT, "{edit}");
         world.eventually_frozen().await;
+        assert_eq!(frozen_by(&authority, "commit"), 1, "{edit}");
         let updates = world.journal().await.iter().filter(|entry| entry["kind"] == json!("update")).count();
         assert_eq!(updates, 3, "{edit}");
     }
@@ -98,9 +107,10 @@ async fn writing_through_the_next_update_on_an_edited_document_is_refused_itself
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edited_state_of_a_live_session_is_found_by_the_scrubber() {
-    let (world, _authority) = played(|config| config.scrub.interval_ms = 100).await;
+    let (world, authority) = played(|config| config.scrub.interval_ms = 100).await;
     world.edit_document(json!({"gameState.characters.0.pluginData.hitPoints": 999})).await;
     world.eventually_frozen().await;
+    eventually("operators to be told", PATIENCE, async || (frozen_by(&authority, "scrub") == 1).then_some(())).await.unwrap();
     eventually("updates to be refused", PATIENCE, async || {
         let refused = world.hit("u3", 3, 30).await;
         refused.err().filter(|error| kind(error) == CORRUPT)
@@ -117,6 +127,20 @@ async fn an_edited_state_of_a_session_that_nobody_asks_for_is_found_by_the_scrub
     let idle = world.authority_with(|config| config.scrub.interval_ms = 50).await;
     world.eventually_frozen().await;
     assert_eq!(idle.authority.metrics.loads.get(), 1, "what was found is looked at once more, to be frozen");
+}
+
+/// However soon it begins again, and however few sessions there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scrubber_pauses_after_each_session() {
+    let began = std::time::Instant::now();
+    let (_world, authority) = played(|config| config.scrub.interval_ms = 1).await;
+    eventually("sessions to be verified again and again", PATIENCE, async || {
+        let (verified, most) = (authority.authority.metrics.scrubbed.get(), began.elapsed().as_millis() as u64 / 20 + 1);
+        assert!(verified <= most, "{verified} verified, at most {most} are allowed");
+        (verified >= 50).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
