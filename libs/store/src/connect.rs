@@ -53,6 +53,8 @@ impl Store {
         options.heartbeat_freq.get_or_insert(Duration::from_secs(2));
         options.read_concern = Some(if guards::holds(guards::MAJORITY_READ) { ReadConcern::majority() } else { ReadConcern::local() });
         options.write_concern = Some(durable());
+        // Whatever the connection string says: the driver repeats a write that the server takes as the same one.
+        options.retry_writes = Some(true);
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(options).map_err(refused)?;
         let database = client.database(&config.database);

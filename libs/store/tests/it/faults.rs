@@ -36,6 +36,18 @@ async fn a_lost_answer_and_a_failed_write_concern_leave_the_whole_batch_unknown(
 }
 
 #[tokio::test]
+async fn a_write_whose_connection_breaks_is_repeated_by_the_driver_whatever_the_connection_string_says() {
+    let mongo = Mongo::start().await.unwrap();
+    let store = open(&format!("{}&retryWrites=false", mongo.uri()), "faults").await;
+    crate::support::create(&store, "s").await;
+    let broken = json!({"failCommands": ["update"], "closeConnection": true, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": {"times": 1}, "data": broken})).await.unwrap();
+    assert!(store.set_frozen(&id("s"), "a test").await.unwrap());
+    assert_eq!(mongo.fail_point_off("failCommand").await.unwrap(), 1, "the fault was hit");
+    assert_eq!(store.session(&id("s")).await.unwrap().unwrap().frozen.as_deref(), Some("a test"));
+}
+
+#[tokio::test]
 async fn a_paused_or_dead_server_holds_nobody_beyond_the_deadline_and_comes_back_by_itself() {
     let mongo = Mongo::start().await.unwrap();
     let store = store::Store::connect(&store::StoreConfig { uri: mongo.uri(), ..store::StoreConfig::default() }).await.unwrap();

@@ -64,6 +64,29 @@ async fn reads_and_writes_that_fail_for_a_moment_are_tried_again_and_nobody_noti
     assert_eq!(world.full_state(json!({})).await.unwrap_err().code, ErrorCode::SessionNotFound);
 }
 
+/// What would be refused again is not tried again: no privilege for a read, which no waiting gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_pass_by_itself_is_answered_at_once() {
+    const UNAUTHORIZED: i32 = 13;
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let first = world.authority().await;
+    world.play().await;
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
+    first.lifecycle.shutdown(crate::support::PATIENCE).await.unwrap();
+    let authority = world.authority().await;
+    let told = json!({"failCommands": ["find"], "errorCode": UNAUTHORIZED, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": {"times": 1}, "data": told})).await.unwrap();
+    let refused = witness.hit(&world, "u2", 1, 2).await.unwrap_err();
+    assert_eq!(mongo.fail_point_off("failCommand").await.unwrap(), 1, "the fault was hit, and once");
+    assert_eq!((refused.code, refused.retryable), (ErrorCode::TransactionFailed, true), "{refused:?}");
+    assert!(refused.retry_after_ms > Some(0) && refused.outcome == Some(protocol::Outcome::NotApplied), "{refused:?}");
+    assert_eq!(retries(&authority, "load a session"), 0);
+    witness.hit(&world, "u2", 1, 2).await.unwrap();
+    witness.judge(&world, 2, Stream::Whole).await;
+}
+
 /// Each of its stages alone would be in time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_of_many_stages_has_one_deadline_for_all_of_them() {
