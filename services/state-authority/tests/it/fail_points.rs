@@ -1,6 +1,6 @@
 //! An instance that dies at a named place of a commit, and another that comes after it. Needs the feature `fail-points`.
 
-use std::{process::Stdio, time::Duration};
+use std::{os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -9,6 +9,9 @@ use crate::{
     support::{PATIENCE, World, gm},
     witness::{Stream, Witness},
 };
+
+/// The signal of a process that aborts, as one does at its fail point.
+const ABORTED: i32 = 6;
 
 /// The service as a process, which dies when an update reaches `point`.
 fn dying(world: &World, point: &str) -> Child {
@@ -54,7 +57,7 @@ async fn killed_at(point: &str) -> (World, Witness) {
         died = tokio::time::timeout(PATIENCE, process.wait()) => died.expect("it dies in time").unwrap(),
         () = asking => unreachable!("it asks for ever"),
     };
-    assert!(!died.success());
+    assert_eq!(died.signal(), Some(ABORTED), "it died at {point} and of nothing else: {died}");
     (world, witness)
 }
 
