@@ -61,7 +61,7 @@ pub struct Backing {
 impl Backing {
     pub async fn read(connection: &mut mongo::wire::Connection, database: &str) -> anyhow::Result<Self> {
         let mut documents = Vec::new();
-        for kind in KINDS {
+        for kind in COLLECTIONS {
             let found =
                 connection.find(database, kind, Value::Object(serde_json::Map::new()), Value::Object(serde_json::Map::new())).await?;
             documents.extend(found.into_iter().map(|document| (kind, document)));
@@ -70,7 +70,14 @@ impl Backing {
     }
 }
 
-const KINDS: [&str; 3] = ["characters", "actors", "items"];
+const COLLECTIONS: [&str; 4] = ["characters", "actors", "items", "encounters"];
+
+/// Every entity of a state, with the collection that its document is in.
+fn entities(state: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+    let of_kind = |kind: &'static str| state[kind].as_array().into_iter().flatten().map(move |entity| (kind, entity));
+    let encounter = Some(&state["currentEncounter"]).filter(|encounter| !encounter.is_null());
+    COLLECTIONS.into_iter().flat_map(of_kind).chain(encounter.map(|encounter| ("encounters", encounter)))
+}
 
 /// The most of something that was seen, and what it may be.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,12 +164,10 @@ impl Check<'_> {
                 return;
             }
         }
-        for kind in KINDS {
-            for entity in state[kind].as_array().into_iter().flatten() {
-                let found = backing.documents.iter().find(|(of, document)| *of == kind && document["_id"] == entity["id"]);
-                let same = found.is_some_and(|(_, found)| canonical(&found["document"]).ok() == canonical(entity).ok());
-                self.require(same, Promise::Sync, || format!("{kind} {} is not as it was at version {mark}", entity["id"]));
-            }
+        for (kind, entity) in entities(&state) {
+            let found = backing.documents.iter().find(|(of, document)| *of == kind && document["_id"] == entity["id"]);
+            let same = found.is_some_and(|(_, found)| canonical(&found["document"]).ok() == canonical(entity).ok());
+            self.require(same, Promise::Sync, || format!("{kind} {} is not as it was at version {mark}", entity["id"]));
         }
     }
 

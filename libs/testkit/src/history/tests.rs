@@ -188,6 +188,14 @@ fn a_campaign_document_of_another_version_is_found() {
     assert!(!sync(promises(|history| campaign(history, "0", "Mira"))));
     assert!(sync(promises(|history| campaign(history, "0", "Tovan"))));
     assert!(sync(promises(|history| campaign(history, "", "Mira"))));
+    let with_encounter = |history: &mut History, round: u64| {
+        campaign(history, "0", "Mira");
+        history.first_state["currentEncounter"] = json!({"id": "e", "round": 1});
+        let stored = json!({"_id": "e", "document": {"id": "e", "round": round}});
+        history.evidence.backing.as_mut().unwrap().documents.push(("encounters", stored));
+    };
+    assert!(!sync(promises(|history| with_encounter(history, 1))));
+    assert!(sync(promises(|history| with_encounter(history, 2))));
     let ended = |history: &mut History| {
         campaign(history, "1", "Mira");
         history.stored.document["status"] = json!("ended");
