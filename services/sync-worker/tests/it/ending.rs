@@ -16,6 +16,7 @@ async fn a_session_ends_once_its_campaign_shows_its_last_state() {
     stage.create("one", "c").await;
     let untouched = stage.wire().await.find_one("sync", "actors", json!({"_id": "c-actor-0"})).await.unwrap();
     stage.update("one", 0, changes("c")).await;
+    stage.update("one", 1, json!([{"path": "characters.0.hp", "operation": "inc", "value": 1}])).await;
     assert_eq!(
         stage.wire().await.find_one("sync", "characters", json!({"_id": "c-character-0"})).await.unwrap().unwrap()["document"]["hp"],
         json!(0),
@@ -24,7 +25,7 @@ async fn a_session_ends_once_its_campaign_shows_its_last_state() {
 
     let done = stage.command("one", json!({"command": "end"})).await.unwrap();
     assert_eq!(done["session"]["status"], json!("ended"), "{done}");
-    assert_eq!(done["newVersion"], json!("3"), "after the update: ending and ended");
+    assert_eq!(done["newVersion"], json!("4"), "after the updates: ending and ended");
     stage.assert_written_back("one", "c").await;
     let mut wire = stage.wire().await;
     assert_eq!(
@@ -45,8 +46,15 @@ async fn a_session_ends_once_its_campaign_shows_its_last_state() {
     };
     assert_eq!(sorted(&second), sorted(&first));
     assert_eq!(second_head.version.get(), 0);
+    // One change, at a version below that at which the first session wrote these documents.
+    let before = wire.find_one("sync", "encounters", json!({"_id": "c-encounter"})).await.unwrap().unwrap();
+    assert_eq!((&before["sync"]["session"], &before["sync"]["version"]), (&json!("one"), &json!("3")));
+    let hurt = json!([{"path": "characters.0.hp", "operation": "set", "value": 3}, {"path": "currentEncounter.round", "operation": "inc", "value": 1}]);
+    assert_eq!(stage.update("two", 0, hurt).await, 1);
     stage.command("two", json!({"command": "end"})).await.unwrap();
     stage.assert_written_back("two", "c").await;
+    let shown = wire.find_one("sync", "encounters", json!({"_id": "c-encounter"})).await.unwrap().unwrap();
+    assert_eq!((&shown["sync"]["session"], &shown["sync"]["version"]), (&json!("two"), &json!("2")));
     // It counts once it has heard that the session has ended, which others may hear first.
     eventually("both to be counted", DEADLINE, async || {
         (worker.metric("stateward_syncs_total", &["outcome=\"Done\""]).await.ok()? >= 2.0).then_some(())

@@ -58,6 +58,64 @@ async fn a_session_whose_changes_have_waited_long_enough_is_written_back_and_the
 }
 
 #[tokio::test]
+async fn how_long_the_oldest_change_waits_is_told_and_nothing_is_written_for_its_age_where_that_is_off() {
+    let stage = Stage::new().await;
+    stage.campaign("c").await;
+    stage.create("s", "c").await;
+    stage.update("s", 0, changes("c")).await;
+    stage.snapshot("s").await;
+    let worker = stage.worker_with(&[("SWEEP__DIRTY_AFTER_MS", "0"), ("SWEEP__INTERVAL_MS", "200"), ("SWEEP__AT_SHUTDOWN", "false")]).await;
+    let told = async || {
+        let dirty = worker.metric("stateward_sync_dirty_sessions", &[]).await.ok()?;
+        Some((dirty, worker.metric("stateward_sync_lag_seconds", &[]).await.ok()?))
+    };
+    eventually("the lag to grow", DEADLINE, async || told().await.filter(|(dirty, lag)| *dirty == 1.0 && *lag >= 2.0)).await.unwrap();
+    assert_eq!(stage.written_by("s").await, 0);
+    stage.mark("s", "manual", "asked").await;
+    wait_until_shown(&stage, "s", 1).await;
+    eventually("nothing to wait", DEADLINE, async || told().await.filter(|told| *told == (0.0, 0.0))).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_session_removed_and_what_somebody_else_changed_is_stored_as_the_policies_say() {
+    let stage = Stage::new().await;
+    for (removed, conflict) in [("delete", "skip"), ("keep", "overwrite")] {
+        let (campaign, session) = (format!("c-{removed}"), format!("s-{removed}"));
+        stage.campaign(&campaign).await;
+        stage.create(&session, &campaign).await;
+        stage.update(&session, 0, changes(&campaign)).await;
+        let hero = format!("{campaign}-character-0");
+        let change = json!([{"q": {"_id": hero}, "u": {"$set": {"document.hp": -5}}}]);
+        stage.wire().await.command("sync", "update", json!("characters"), json!({"updates": change})).await.unwrap();
+        let config =
+            [("SYNC__REMOVED", removed), ("SYNC__CONFLICT", conflict), ("SWEEP__DIRTY_AFTER_MS", "0"), ("SWEEP__AT_SHUTDOWN", "false")];
+        let worker = stage.worker_with(&config).await;
+        stage.mark(&session, "manual", &session).await;
+        wait_until_shown(&stage, &session, 1).await;
+
+        let mut wire = stage.wire().await;
+        let mut stored = async |collection: &str, id: String| wire.find_one("sync", collection, json!({"_id": id})).await.unwrap();
+        let item = stored("items", format!("{campaign}-item-1")).await;
+        match removed {
+            "delete" => assert_eq!(item, None),
+            _ => assert!(item.unwrap().get("removed").is_none(), "the next session begins with it again"),
+        }
+        let hit_points = if conflict == "skip" { -5 } else { 77 };
+        assert_eq!(stored("characters", hero).await.unwrap()["document"]["hp"], json!(hit_points), "{conflict}");
+        // What nobody else touched is written whatever the policy.
+        assert_eq!(stored("actors", format!("{campaign}-actor-1")).await.unwrap()["document"]["name"], json!("Åsa \u{1f600}"));
+        let fault = if conflict == "skip" { "fault=\"Skipped\"" } else { "fault=\"Overwritten\"" };
+        // Counted after its document shows it.
+        eventually("what was found to be counted", DEADLINE, async || {
+            (worker.metric("stateward_sync_findings_total", &[fault]).await.ok()? == 1.0).then_some(())
+        })
+        .await
+        .unwrap();
+        assert!(worker.terminate().await.unwrap().unwrap().success());
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_fails_ten_times_waits_until_it_is_asked_for_and_its_document_says_why() {
     let stage = Stage::new().await;
     stage.campaign("c").await;
