@@ -27,7 +27,12 @@ async fn a_lost_answer_and_a_failed_write_concern_leave_the_whole_batch_unknown(
     let unconfirmed = store.append(&entries, PATIENCE).await.unwrap_err();
     assert!(matches!(&unconfirmed, BatchError::Unknown(_)), "{unconfirmed}");
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.clone()).collect();
-    assert_eq!(store.entries_by_key(&keys).await.unwrap().len(), 2, "they were written all the same");
+    // A majority has them a moment later: nobody waited for that.
+    testkit::eventually("what was written all the same", PATIENCE, async || {
+        (store.entries_by_key(&keys).await.ok()?.len() == 2).then_some(())
+    })
+    .await
+    .unwrap();
 
     failing(json!({"failCommands": ["insert"], "errorCode": 13})).await;
     let refused = store.append(&[entry("s", 3, None, None).encode()], PATIENCE).await.unwrap_err();
