@@ -143,6 +143,25 @@ describe("a replica", () => {
     expectAtHead();
   });
 
+  it("asks once at a time, and once more when it is told meanwhile that frames were dropped", async () => {
+    await live();
+    session.hit(7);
+    const missed = session.since(0);
+    gateway.last.say("gameState:resync", { sessionId: SESSION });
+    const { channel, frame } = await asked("gameState:requestFull", 1);
+    session.hit(6);
+    for (let times = 0; times < 3; times++) {
+      channel.say("gameState:resync", { sessionId: SESSION });
+      await settle(3_000);
+    }
+    expect(gateway.last.asked("gameState:requestFull")).toHaveLength(2);
+    channel.answer(frame, missed);
+    await answer("gameState:requestFull", session.since(1), 2);
+    expectAtHead();
+    await settle(20_000);
+    expect(gateway.last.asked("gameState:requestFull")).toHaveLength(3);
+  });
+
   it("asks for the head after a long silence, and gives up a connection that does not answer", async () => {
     await live();
     session.hit(7);

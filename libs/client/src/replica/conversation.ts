@@ -13,6 +13,7 @@ export class Conversation {
   private readonly silent: () => void;
   private current = 0;
   private retries = 0;
+  private running: { again: boolean } | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private silenceTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,6 +33,7 @@ export class Conversation {
   leave(): void {
     this.current++;
     this.calm();
+    this.running = undefined;
     clearTimeout(this.retryTimer);
     clearTimeout(this.silenceTimer);
   }
@@ -55,6 +57,21 @@ export class Conversation {
       if (round === this.round && error.why === "deadline") this.connection.reconnect();
       return undefined;
     }
+  }
+
+  /** Does what is done by one at a time. Called for meanwhile, it is done once more after: what is under way may not know why. */
+  async once(work: () => Promise<void>): Promise<void> {
+    if (this.running !== undefined) {
+      this.running.again = true;
+      return;
+    }
+    const mine: { again: boolean } = { again: false };
+    this.running = mine;
+    await work();
+    // In another round it is begun anew.
+    if (this.running !== mine) return;
+    this.running = undefined;
+    if (mine.again) this.later(() => void this.once(work));
   }
 
   /** Tries again, each time later, in this round alone. */

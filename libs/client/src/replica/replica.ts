@@ -37,6 +37,7 @@ export class Replica {
   private readonly sessionId: string;
   private readonly options: Required<Pick<ReplicaOptions, "newId" | "now" | "random" | "silenceMs" | "settleMs">>;
   private readonly emitter = new Emitter<ReplicaEvents>();
+  private readonly fault = (reason: string, message: string): void => { this.emitter.emit("fault", { reason, message }); };
   private readonly early: StateUpdateBroadcast[] = [];
   private readonly detach: (() => void)[] = [];
   private current: ReplicaState = { name: "offline" };
@@ -52,9 +53,7 @@ export class Replica {
     this.connection = options.connection;
     this.sessionId = options.sessionId;
     this.copy = new Verified(options.reactive, {
-      fault: (reason, message) => {
-        this.fault(reason, message);
-      },
+      fault: this.fault,
       followed: (operations, state, updateId) => {
         if (updateId === undefined || !this.queue.isOwn(updateId)) this.queue.foreign(operations, state);
       },
@@ -187,7 +186,9 @@ export class Replica {
   }
 
   /** Asks for what is missed since the version held, or for everything. */
-  private async catchUp(): Promise<void> {
+  private readonly catchUp = (): Promise<void> => this.talk.once(() => this.askForMissing());
+
+  private async askForMissing(): Promise<void> {
     this.setState({ name: "catching-up" });
     const { round } = this.talk;
     const answer = await this.talk.ask<StateAnswer>("gameState:requestFull", this.copy.position(this.sessionId));
@@ -335,10 +336,6 @@ export class Replica {
   private retryOrRefuse(error: ErrorBody, again: () => void): void {
     if (error.retryable) this.talk.later(again, error.retryAfterMs);
     else this.setState({ name: "refused", error });
-  }
-
-  private fault(reason: string, message: string): void {
-    this.emitter.emit("fault", { reason, message });
   }
 
   private setState(state: ReplicaState): void {
