@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Connection, type protocol, type StateUpdate } from "../src/index.ts";
+import { Connection, type protocol, type StateUpdate, type StateUpdateBroadcast } from "../src/index.ts";
 import { FakeGateway } from "../src/testing/index.ts";
 
 type ChatRecipient = protocol.Recipient;
@@ -106,6 +106,76 @@ describe("the fake gateway", () => {
     expect(heard.sort()).toEqual(["ana to all from gm", "ana to herself from ana", "gm to all", "gm to himself"]);
     ana.stop();
     await vi.advanceTimersByTimeAsync(10);
+  });
+
+  describe("makes a fault as it is told", () => {
+    let heard: string[];
+    const inc = (): StateUpdateBroadcast => gateway.change([{ path: "pluginData.n", operation: "inc", value: 1 }]);
+
+    beforeEach(async () => {
+      heard = [];
+      connection.onEvent("gameState:updated", ({ newVersion }) => heard.push(newVersion));
+      await ask("gameSession:join", "session-1");
+    });
+
+    it("drop: a broadcast is lost", async () => {
+      gateway.faults = { ...gateway.faults, drop: 1 };
+      inc();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(heard).toEqual([]);
+    });
+
+    it("duplicate: a broadcast comes twice", async () => {
+      gateway.faults = { ...gateway.faults, duplicate: 1 };
+      inc();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(heard).toEqual(["1", "1"]);
+    });
+
+    it("reorder: broadcasts overtake each other, and none is lost", async () => {
+      gateway.faults = { ...gateway.faults, reorder: 1 };
+      const versions = Array.from({ length: 20 }, () => inc().newVersion);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(heard).not.toEqual(versions);
+      expect(heard.toSorted((a, b) => Number(a) - Number(b))).toEqual(versions);
+    });
+
+    it("delay: all that is said takes so long, in its order", async () => {
+      gateway.faults = { ...gateway.faults, delayMs: [200, 300] };
+      const versions = Array.from({ length: 5 }, () => inc().newVersion);
+      await vi.advanceTimersByTimeAsync(199);
+      expect(heard).toEqual([]);
+      await vi.advanceTimersByTimeAsync(101);
+      expect(heard).toEqual(versions);
+    });
+
+    it("conflict: somebody else is faster", async () => {
+      gateway.faults = { ...gateway.faults, conflict: 1 };
+      expect(await ask("gameState:update", update("u1", "0"))).toMatchObject({ error: { code: "VERSION_CONFLICT", currentVersion: "1" } });
+    });
+
+    it("disconnect: the connection breaks, as often before an update is committed as after", async () => {
+      gateway.faults = { ...gateway.faults, disconnect: 1 };
+      const committed = new Set<boolean>();
+      for (let attempt = 0; attempt < 20; attempt++) {
+        const { version } = gateway.session;
+        const lost = expect(connection.request("gameState:update", update(`u${attempt}`, version))).rejects.toMatchObject({ name: "NoAnswer", why: "lost" });
+        await vi.advanceTimersByTimeAsync(20_000);
+        await lost;
+        committed.add(gateway.session.version !== version);
+        expect(connection.state.name).toBe("open");
+      }
+      expect(committed.size).toBe(2);
+    });
+
+    it("loseAnswer: an update is committed, and its answer never comes", async () => {
+      gateway.faults = { ...gateway.faults, loseAnswer: 1 };
+      const silent = expect(connection.request("gameState:update", update("u1", "0"))).rejects.toMatchObject({ name: "NoAnswer", why: "deadline" });
+      await vi.advanceTimersByTimeAsync(20_000);
+      await silent;
+      expect(gateway.session.version).toBe("1");
+      expect(connection.state.name).toBe("open");
+    });
   });
 
   it("takes a fresh token of the same user on the open connection, and no other's", async () => {
