@@ -99,7 +99,7 @@ impl Heartbeat {
         self.config.interval_ms * u64::from(self.config.misses)
     }
 
-    /// Another client is asked from now on.
+    /// Another client is asked from now on, and nothing is held against it: it may be the same user's, who was away.
     pub(super) fn restart(&mut self) {
         let next = self.next;
         *self = Self { next, ..Self::new(self.config.clone(), next) };
@@ -110,8 +110,7 @@ impl Heartbeat {
         self.next = now + Duration::from_millis(self.config.interval_ms);
         let mut beat = Beat::default();
         if reach == Reach::None {
-            // Whoever is gone is told of as gone; a client that comes back begins anew, and is back if it was missed.
-            (self.pending, self.missed) = (false, 0);
+            // Whoever is gone is told of as gone. A client that comes back begins anew: with its first connection.
             return beat;
         }
         let heard_at = *self.heard_at.get_or_insert(wall);

@@ -108,6 +108,9 @@ impl Room {
             }
             if self.members.place(&conn, version) {
                 let (session, identity) = (self.ends.session.clone(), Arc::clone(&conn.client().identity));
+                if self.game_master.as_ref() == Some(&identity.user) {
+                    self.heartbeat.restart();
+                }
                 self.gateway.presence.tell(Presence::Joined { session, identity, is_gm });
             }
         } else if let Some(member) = self.members.get_mut(conn.id()) {

@@ -64,6 +64,30 @@ async fn three_missed_pings_are_told_to_the_session_and_so_is_the_first_answer_a
 }
 
 #[tokio::test]
+async fn one_who_was_missed_and_comes_back_is_missed_again() {
+    let stage = Stage::with(&[("HEARTBEAT__INTERVAL_MS", "500")]).await;
+    let player = stage.joined("p1").await;
+    let missed = async |times: usize| {
+        testkit::eventually("the game master to be missed", SOON, async || {
+            let told = player.events();
+            let told: Vec<_> = told.iter().filter(|event| event.name == "heartbeat:timeout").map(|event| event.data.clone()).collect();
+            (told.len() >= times).then_some(told)
+        })
+        .await
+        .unwrap()
+    };
+    let gm = stage.joined(GM).await;
+    missed(1).await;
+    drop(gm);
+    player.wait_for("gm:connection-status", SOON, |data| data["connected"] == false).await.unwrap();
+    let _never_answers = stage.joined(GM).await;
+    let told = missed(2).await;
+    assert_eq!((told.len(), &told[1]["missedHeartbeats"]), (2, &json!(3)));
+    let (first, second) = (&told[0]["timeoutDetectedAt"], &told[1]["lastHeartbeatAt"]);
+    assert!(second.as_u64() >= first.as_u64(), "it is missed since it came back: {told:?}");
+}
+
+#[tokio::test]
 async fn only_the_game_master_who_has_joined_answers_pings() {
     let stage = Stage::start().await;
     let answer = pong(&json!({"pingId": "x"}));
