@@ -67,15 +67,16 @@ impl Room {
         if let Some(status) = steps().find_map(|step| step.status) {
             self.status = status;
         }
-        if let Some(user) = steps().find_map(|step| step.game_master.clone()) {
-            self.handed_over_at = Some(Instant::now());
-            self.gateway.accesses.handed_over(&self.ends.session, &user);
-            self.game_master_is(user);
-        }
+        let handed_over = steps().find_map(|step| Some((step.game_master.clone()?, step.at)));
         for step in departing.iter().map(|departed| &departed.step) {
             self.settle_strangers(step);
         }
         self.members.forward(departing, &self.gateway.settings.limits.state, &self.gateway.metrics);
+        if let Some((user, at)) = handed_over {
+            self.handed_over_at = Some(Instant::now());
+            self.gateway.accesses.handed_over(&self.ends.session, &user);
+            self.game_master_is(user, at);
+        }
         self.note_standing();
         self.serve_waiters();
     }
@@ -134,13 +135,18 @@ impl Room {
                 return;
             }
         };
+        self.tell(&relayed);
+    }
+
+    /// Writes an event to whom it is for.
+    pub(super) fn tell(&mut self, event: &RelayedEvent<'_>) {
         // What came before it is written before it.
         let arrived = self.members.write_all(&self.gateway.metrics);
         self.measure(&arrived);
-        self.hear_of_game_master(&relayed);
-        let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
-        let kept = Kept::of(&relayed);
-        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, &relayed)) {
+        self.hear_of_game_master(event);
+        let frame = Frame::event(&event.event, event.data.get().to_owned());
+        let kept = Kept::of(event);
+        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, event)) {
             if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {
                 continue;
             }

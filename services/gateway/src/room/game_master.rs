@@ -13,21 +13,43 @@ use protocol::{
     presence::GmConnection,
     session::JoinedNow,
 };
+use serde_json::value::to_raw_value;
 
 use super::Room;
 use crate::presence::Presence;
 
 impl Room {
-    /// The session has this game master from now on.
-    pub(super) fn game_master_is(&mut self, user: UserId) {
+    /// The session has this game master from now on, since a time of the server's.
+    pub(super) fn game_master_is(&mut self, user: UserId, since: u64) {
         if self.game_master.as_ref() == Some(&user) {
             return;
         }
         self.gm_connection = None;
         if self.game_master.replace(user.clone()).is_some() {
             self.heartbeat.restart();
+            self.tell_of_absent_game_master(&user, since);
             self.gateway.presence.tell(Presence::GameMaster { session: self.ends.session.clone(), user });
         }
+    }
+
+    /// Tells those who are here that the role went to somebody without a connection. No gateway has that user to speak for, so each room
+    /// speaks for itself. Of one who is there, that one's gateway tells the session.
+    fn tell_of_absent_game_master(&mut self, user: &UserId, handed_over_at: u64) {
+        if self.members.has_user(user) {
+            return;
+        }
+        let Some(GmConnection { connected: false, since, grace_until, .. }) = self.gateway.presence.game_master(&self.ends.session, user)
+        else {
+            return;
+        };
+        let status = GmConnectionStatus {
+            session_id: self.ends.session.clone(),
+            connected: false,
+            since: since.unwrap_or(handed_over_at),
+            grace_until,
+        };
+        let data = to_raw_value(&status).expect("our own types become JSON");
+        self.tell(&RelayedEvent { event: name::GM_CONNECTION_STATUS.into(), data: &data, except_user: None, only_users: None });
     }
 
     /// An event for everyone here, which may be about the game master's connection.

@@ -99,7 +99,7 @@ impl Room {
         self.checking_access = false;
         let Ok(access) = access else { return };
         if self.handed_over_at.is_none_or(|at| access.asked > at) {
-            self.game_master_is(access.game_master.clone());
+            self.game_master_is(access.game_master.clone(), self.gateway.clock.now_ms());
         }
         let gone = self.members.iter().filter_map(|member| {
             let why = access.may_not_stay(&member.conn.client().identity, member.since)?;

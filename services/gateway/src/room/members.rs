@@ -122,6 +122,10 @@ impl Members {
         self.list.iter_mut()
     }
 
+    pub fn has_user(&self, user: &UserId) -> bool {
+        self.users.contains_key(user)
+    }
+
     pub fn get_mut(&mut self, connection: &ConnectionId) -> Option<&mut Member> {
         self.places.get(connection).map(|place| &mut self.list[*place])
     }

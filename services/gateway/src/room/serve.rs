@@ -88,7 +88,7 @@ impl Room {
         let conn = Arc::clone(ask.reply.conn());
         let joins = ask.join.as_ref().map(|join| join.is_gm);
         if let Some(gm) = ask.join.as_ref().filter(|_| self.game_master.is_none()).map(|join| join.game_master.clone()) {
-            self.game_master_is(gm);
+            self.game_master_is(gm, self.gateway.clock.now_ms());
         }
         let now = joins.map(|is_gm| Fields::of(&self.joined_now(is_gm))).unwrap_or_default();
         let facts = RoomFacts { now, session: &self.ends.session, status: self.status, at: self.track.head_at() };

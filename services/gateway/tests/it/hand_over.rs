@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Client, Transport};
 
-use crate::stage::{GM, SESSION, SOON, Stage, sees};
+use crate::stage::{GM, Gateway, SESSION, SOON, Stage, sees};
 
 fn of(client: &Client, name: &str) -> Vec<Value> {
     client.events().iter().filter(|event| event.name == name).map(|event| event.data.clone()).collect()
@@ -60,4 +60,54 @@ async fn after_a_hand_over_the_old_game_master_comes_and_goes_as_a_player_and_th
         are_told(&watcher, &[(true, false), (true, false), (false, true), (false, false)]).await;
     }
     assert_ne!(stage.script.leader(), GM);
+}
+
+#[tokio::test]
+async fn a_hand_over_to_somebody_who_is_not_there_is_told_once_to_each_who_is() {
+    let stage = Stage::start().await;
+    let other = stage.another_gateway(&[]).await;
+    let both = [(stage.gateway(), "p1", "p3", Transport::WebSocket), (&other, "p2", "p4", Transport::SocketIo)];
+    let join = async |gateway: &Gateway, user: &str, transport| {
+        let client = Client::connect(transport, &gateway.url, &stage.signer.user(user, user)).await.unwrap();
+        let joined = client.join(SESSION).await.unwrap();
+        (client, joined["gmConnection"].clone())
+    };
+    let mut watchers = Vec::new();
+    for (gateway, watcher, _, transport) in both {
+        // From then on this gateway knows who is where.
+        let watcher = testkit::eventually("presence to be known", SOON, async || {
+            let (client, told) = join(gateway, watcher, transport).await;
+            (told == json!({"connected": false})).then_some(client)
+        });
+        watchers.push(watcher.await.unwrap());
+    }
+    let old = stage.joined(GM).await;
+    for client in watchers.iter().chain([&old]) {
+        are_told(client, &[(true, false)]).await;
+    }
+
+    let handed_over = stage.script.hand_over("mark");
+    stage.script.publish(&handed_over).await;
+    let here_then_gone = [(true, false), (false, false)];
+    for client in watchers.iter().chain([&old]) {
+        are_told(client, &here_then_gone).await;
+        let told = client.events();
+        let told: Vec<_> = told
+            .iter()
+            .map(|event| event.name.as_str())
+            .filter(|name| ["gameState:updated", "gm:connection-status"].contains(name))
+            .collect();
+        assert!(told.ends_with(&["gameState:updated", "gm:connection-status"]), "first who it is, then that it is not there: {told:?}");
+    }
+    let since: Vec<_> = watchers.iter().map(|client| of(client, "gm:connection-status")[1]["since"].clone()).collect();
+    assert!(since[0].is_u64() && since[0] == since[1], "{since:?}");
+    for (gateway, _, late, transport) in both {
+        assert_eq!(join(gateway, late, transport).await.1, json!({"connected": false, "since": since[0]}));
+    }
+
+    let _mark = join(&other, "mark", Transport::WebSocket).await;
+    for client in watchers.iter().chain([&old]) {
+        client.wait_for("gameSession:joined", SOON, |data| data["userId"] == "mark").await.unwrap();
+        are_told(client, &[(true, false), (false, false), (true, false)]).await;
+    }
 }
