@@ -15,12 +15,11 @@ use std::{fs, process::Command, time::Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::Value;
 use testkit::service::workspace;
 
 use crate::{
     node,
-    run::{cargo, command, must, output, say},
+    run::{cargo, command, metadata, must, programs, say},
 };
 
 const PREFIX: &str = "bench_";
@@ -76,7 +75,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
                 }
             }
             // Not by `cargo run`, which would build it anew with the features of it alone.
-            None => tables += &measure(command(&platform_program()?, &[&group.name]), group, options.quick)?,
+            None => {
+                let program = programs(true)?.join(PLATFORM).display().to_string();
+                tables += &measure(command(&program, &[&group.name]), group, options.quick)?;
+            }
         }
         fs::create_dir_all(page::kept(""))?;
         fs::write(page::kept(&format!("{}.md", group.name)), tables)?;
@@ -104,12 +106,6 @@ fn build(group: &Group) -> anyhow::Result<()> {
     }
 }
 
-fn platform_program() -> anyhow::Result<String> {
-    let metadata: Value = serde_json::from_str(&output(&mut cargo(&["metadata", "--format-version=1", "--no-deps"]))?)?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names the target directory")?;
-    Ok(format!("{target}/release/{PLATFORM}"))
-}
-
 /// Runs one program of a group. Its tables are our standard output; they are given back too.
 fn measure(mut program: Command, group: &Group, quick: bool) -> anyhow::Result<String> {
     if quick {
@@ -134,7 +130,7 @@ fn show(line: &str) {
 }
 
 fn groups() -> anyhow::Result<Vec<Group>> {
-    let metadata: Value = serde_json::from_str(&output(&mut cargo(&["metadata", "--format-version=1", "--no-deps"]))?)?;
+    let metadata = metadata()?;
     let packages = metadata["packages"].as_array().context("cargo metadata lists packages")?;
     let mut groups = Vec::new();
     for package in packages {

@@ -2,14 +2,14 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    path::Path,
     time::Instant,
 };
 
 use anyhow::ensure;
 use clap::Args;
-use testkit::service::workspace;
 
-use crate::run::{cargo, must, output, say, status};
+use crate::run::{cargo, must, output, programs, say, status};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -39,8 +39,9 @@ const GROUPS: [(&str, &str); 8] = [
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     must(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    let programs = programs(false)?;
     if options.seeds.is_some() || options.seed.is_some() {
-        return by_chance(options);
+        return by_chance(options, &programs);
     }
     let (mut ran, mut failed) = (0, 0);
     for (package, group) in GROUPS {
@@ -50,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
         for name in tests.into_iter().filter(|test| options.name.as_deref().is_none_or(|name| test.contains(name))) {
             let begun = Instant::now();
             let mut command = cargo(&[&test[..], &["--nocapture", "--exact", name]].concat());
-            command.env("STATEWARD_BIN_DIR", workspace().join("target/debug")).env("STATEWARD_FAULTS", "long");
+            command.env("STATEWARD_BIN_DIR", &programs).env("STATEWARD_FAULTS", "long");
             let passed = status(&mut command)?.success();
             (ran, failed) = (ran + 1, failed + usize::from(!passed));
             say(&format!("=== {} {:>5.0} s  {name}", if passed { "ok    " } else { "FAILED" }, begun.elapsed().as_secs_f64()));
@@ -62,7 +63,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
 }
 
 /// Each seed says what breaks and when, and can be tried again.
-fn by_chance(options: &Options) -> anyhow::Result<bool> {
+fn by_chance(options: &Options, programs: &Path) -> anyhow::Result<bool> {
     let seeds: Vec<u64> = match options.seed {
         Some(seed) => vec![seed],
         None => {
@@ -75,7 +76,7 @@ fn by_chance(options: &Options) -> anyhow::Result<bool> {
         let begun = Instant::now();
         let args = ["test", "--package", "stateward-system-tests", "--test", "it", "--", "--nocapture", "--exact", BY_CHANCE];
         let mut command = cargo(&args);
-        command.env("STATEWARD_BIN_DIR", workspace().join("target/debug")).env("STATEWARD_FAULT_SEED", seed.to_string());
+        command.env("STATEWARD_BIN_DIR", programs).env("STATEWARD_FAULT_SEED", seed.to_string());
         let passed = status(&mut command)?.success();
         say(&format!("=== {} {:>5.0} s  seed {seed}", if passed { "ok    " } else { "FAILED" }, begun.elapsed().as_secs_f64()));
         if !passed {

@@ -2,11 +2,12 @@
 
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
 };
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 use testkit::service::workspace;
 
 /// Writes a line to standard error. A reader that has gone is no reason to stop.
@@ -23,6 +24,26 @@ pub(crate) fn command(program: &str, args: &[&str]) -> Command {
 
 pub(crate) fn cargo(args: &[&str]) -> Command {
     command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), args)
+}
+
+/// What cargo says of the workspace.
+pub(crate) fn metadata() -> anyhow::Result<Value> {
+    read_metadata(&mut cargo(&METADATA))
+}
+
+/// Where cargo puts the programs that it builds: a variable or somebody's own configuration may name another directory than `target`.
+pub(crate) fn programs(release: bool) -> anyhow::Result<PathBuf> {
+    Ok(target_directory_in(&metadata()?)?.join(if release { "release" } else { "debug" }))
+}
+
+const METADATA: [&str; 3] = ["metadata", "--format-version=1", "--no-deps"];
+
+fn read_metadata(command: &mut Command) -> anyhow::Result<Value> {
+    serde_json::from_str(&output(command)?).context("the output of cargo metadata")
+}
+
+fn target_directory_in(metadata: &Value) -> anyhow::Result<PathBuf> {
+    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo metadata names the target directory")
 }
 
 /// Runs to the end; what it prints goes to standard error.
@@ -62,6 +83,18 @@ fn describe(command: &Command) -> String {
 }
 
 /// A program on the PATH.
-pub(crate) fn on_path(program: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_where_cargo_is_told_to_build_them() {
+        let elsewhere = std::env::temp_dir().join("stateward-built-elsewhere");
+        let metadata = read_metadata(cargo(&METADATA).env("CARGO_TARGET_DIR", &elsewhere)).unwrap();
+        assert_eq!(target_directory_in(&metadata).unwrap(), elsewhere);
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) use supervise::keep_alive;
 
 use crate::{
     node,
-    run::{cargo, must, say},
+    run::{cargo, must, programs, say},
 };
 
 #[derive(Args, Clone)]
@@ -107,7 +107,7 @@ async fn up(options: Options) -> anyhow::Result<()> {
 /// Builds and starts everything, loads the demo campaign and makes a session of it.
 pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
     let (release, no_page) = (options.release, options.no_page);
-    tokio::task::spawn_blocking(move || prepare(release, no_page)).await??;
+    let programs = tokio::task::spawn_blocking(move || prepare(release, no_page)).await??;
     let (data, scratch) = match &options.data_dir {
         Some(data) => {
             std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
@@ -133,7 +133,7 @@ pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
         port_base: options.port_base,
         data: Some(data),
         output,
-        programs: Some(workspace().join(if release { "target/release" } else { "target/debug" })),
+        programs: Some(programs),
         database: "stateward".to_owned(),
         ..PlatformOptions::default()
     })
@@ -145,7 +145,8 @@ pub(crate) async fn start(options: Options) -> anyhow::Result<Running> {
     Ok(Running { platform, card, cluster, _data: scratch })
 }
 
-fn prepare(release: bool, no_page: bool) -> anyhow::Result<()> {
+/// Builds what is to run, and gives where the services' programs are.
+fn prepare(release: bool, no_page: bool) -> anyhow::Result<PathBuf> {
     for tool in [Tool::NatsServer, Tool::Mongod] {
         tools::ensure(tool)?;
     }
@@ -162,7 +163,7 @@ fn prepare(release: bool, no_page: bool) -> anyhow::Result<()> {
         say("building the page ...");
         node::build_page().context("the page cannot be built; `--no-page` does without")?;
     }
-    Ok(())
+    programs(release)
 }
 
 /// Our services speak on standard error, each line with its name; the servers' many words go to files beside their data.

@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
-use testkit::service::workspace;
 
 use super::{
     Part, Stage,
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     browser, node,
-    run::{cargo, command, must, say},
+    run::{cargo, command, must, programs, say},
     up,
 };
 
@@ -50,7 +49,7 @@ fn build() -> anyhow::Result<Count> {
 }
 
 fn rust_tests() -> anyhow::Result<Count> {
-    count(with_programs(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--exclude", SYSTEM_TESTS])))
+    count(with_programs(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--exclude", SYSTEM_TESTS]))?)
 }
 
 /// An authority that dies at named places of a commit. Built last of the Rust tests: its program takes the place of the plain one.
@@ -87,7 +86,7 @@ fn system_tests() -> anyhow::Result<Count> {
     build()?;
     // Now, so that no test waits for it.
     testkit::service::build_version_2()?;
-    count(with_programs(&mut cargo(&["test", "--no-fail-fast", "--package", SYSTEM_TESTS])))
+    count(with_programs(&mut cargo(&["test", "--no-fail-fast", "--package", SYSTEM_TESTS]))?)
 }
 
 /// The page in a browser, on a platform that is brought up for it as `up` does.
@@ -116,8 +115,8 @@ fn browser_test() -> anyhow::Result<Count> {
 }
 
 /// Tests run the programs that were just built, and build none themselves.
-fn with_programs(command: &mut Command) -> &mut Command {
-    command.env("STATEWARD_BIN_DIR", workspace().join("target/debug"))
+fn with_programs(command: &mut Command) -> anyhow::Result<&mut Command> {
+    Ok(command.env("STATEWARD_BIN_DIR", programs(false)?))
 }
 
 /// Runs a test runner, shows what it prints, and adds up its results. One that reports no test at all has failed.
