@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, SessionStatus, SessionSummary, UserId, rest::AddDocument, session::NewSession, sync::Preview};
-use game_state::{StateHash, Version};
+use game_state::{Limits, StateHash, Version};
 
 /// A command, told apart by its field `command`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -182,6 +182,10 @@ pub struct CommandDone {
     pub epoch: Epoch,
     /// Server time, milliseconds since the epoch.
     pub timestamp: u64,
+    /// What the authority goes by for updates of the session. Set in the answer to a join, whose client is told them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::StateLimits>"))]
+    pub limits: Option<Limits>,
 }
 
 /// The flat answer that clients get to a command: the status beside the session, so that `ending` is seen for what it is.
@@ -204,7 +208,7 @@ pub struct Commanded {
 
 impl From<Reported> for Commanded {
     fn from(Reported { done, report }: Reported) -> Self {
-        let CommandDone { session, new_version, epoch, timestamp } = done;
+        let CommandDone { session, new_version, epoch, timestamp, limits: _ } = done;
         Self { status: session.status, new_version, epoch, timestamp, session, report }
     }
 }

@@ -47,10 +47,15 @@ pub async fn join(gateway: Arc<Gateway>, job: Job) -> Done {
         Err(error) => return settle(reply, error),
     };
     let (present, present_count) = gateway.presence.present(&session);
+    let mut limits = gateway.settings.limits.clone();
+    // Those of an update are the authority's. One of the release before does not say them, and goes by the defaults mostly.
+    if let Some(state) = &done.limits {
+        limits.state = state.clone();
+    }
     let fields = Fields::of(&Joined {
         session: &done.session,
         protocol_version: PROTOCOL_VERSION,
-        limits: &gateway.settings.limits,
+        limits: &limits,
         features: &FEATURES,
         present,
         present_count,

@@ -102,6 +102,7 @@ impl Authority {
             new_version: entry.map(|entry| entry.version),
             epoch: head.epoch.clone(),
             timestamp: entry.map_or_else(|| self.clock.now_ms(), |entry| entry.at),
+            limits: None,
         })
     }
 

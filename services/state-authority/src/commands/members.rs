@@ -28,7 +28,8 @@ impl Authority {
                 .map_err(Fault::Store)?;
             document.names.insert(caller.user.clone(), caller.name.clone());
         }
-        self.done(document, &head, None, caller.deadline).await
+        let done = self.done(document, &head, None, caller.deadline).await?;
+        Ok(CommandDone { limits: Some(self.config.limits.clone()), ..done })
     }
 
     pub(super) async fn add_participants(

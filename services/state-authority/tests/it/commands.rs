@@ -27,6 +27,19 @@ async fn a_session_begins_with_its_campaign_and_no_second_one_is_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_join_is_told_the_limits_that_updates_are_held_to() {
+    let world = World::new().await;
+    let _authority = world.authority_with(|config| config.limits.operations = 3).await;
+    world.play().await;
+    let joined = world.command(&user("player"), json!({"command": "join"})).await.unwrap();
+    assert_eq!(joined.limits.unwrap().operations, 3);
+    let push = json!({"path": "characters.0.tags", "operation": "push", "value": 1});
+    let refused = world.update(&gm(), "u1", 0, json!([push, push, push, push])).await.unwrap_err();
+    assert_eq!((kind(&refused), refused.details.limit), (("VALIDATION_ERROR", "TOO_MANY_OPERATIONS"), Some(3)));
+    world.update(&gm(), "u2", 0, json!([push, push, push])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pause_and_resume_are_entries_and_stop_and_start_the_updates() {
     let world = World::new().await;
     let _authority = world.authority().await;

@@ -16,6 +16,11 @@ use serde_json::{Value, json};
 
 use super::{SESSION, Script, to_json};
 
+/// Other ones than a gateway would think of.
+fn limits() -> game_state::Limits {
+    game_state::Limits { operations: 7, state_bytes: 4_321, ..game_state::Limits::default() }
+}
+
 impl Script {
     fn summary(&self) -> SessionSummary {
         let session = self.session();
@@ -71,7 +76,7 @@ impl Script {
                 _ => None,
             };
             let session = self.summary();
-            Ack::Ok(CommandDone { epoch: session.epoch.clone(), session, new_version, timestamp: 1 })
+            Ack::Ok(CommandDone { epoch: session.epoch.clone(), session, new_version, timestamp: 1, limits: command_is_join.then(limits) })
         };
         request.reply(Headers::new(), to_json(&answer)).await.unwrap();
     }
