@@ -25,6 +25,8 @@ async fn a_join_answers_session_limits_and_head_over_both_transports() {
         assert_eq!((answer["protocolVersion"].clone(), answer["limits"]["frameBytes"].clone()), (json!(1), json!(262_144)));
         let announced = ["joinsPerSecond", "refreshesPerSecond", "connectionsPerAddress", "connectionsPerGateway"];
         assert_eq!(announced.map(|limit| answer["limits"][limit].clone()), [json!(10), json!(10), json!(300), json!(3000)]);
+        let of_the_authority = ["operations", "stateBytes", "depth"].map(|limit| answer["limits"][limit].clone());
+        assert_eq!(of_the_authority, [json!(7), json!(4_321), json!(32)]);
         assert_eq!((answer["gameStateVersion"].clone(), answer["epoch"].clone()), (json!("0"), json!("e1")));
         assert_eq!(answer["gameStateHash"], json!(stage.script.hash()));
         assert!(answer["features"].as_array().unwrap().contains(&json!("catch-up")));
@@ -71,7 +73,9 @@ async fn malformed_updates_and_removed_events_are_refused_and_never_reach_the_au
     let mut bad = good.clone();
     bad["extra"] = json!(1);
     assert_eq!(refusal(&gm.request("gameState:update", bad).await.unwrap()).0, "VALIDATION_ERROR", "an extra field");
-    for event in ["token:move", "actor:update", "move", "joinSession"] {
+    let removed =
+        ["token:move", "actor:update", "item:equip", "initiative:set", "turn:next", "action:executed", "action:validated", "effect:apply"];
+    for event in removed.into_iter().chain(["move", "joinSession", "leaveSession"]) {
         let answer = gm.request(event, json!({"any": "thing"})).await.unwrap();
         assert_eq!(refusal(&answer), ("VALIDATION_ERROR".into(), "EVENT_REMOVED".into()));
         assert!(answer["error"]["details"]["use"].is_string());
