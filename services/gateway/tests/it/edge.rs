@@ -104,7 +104,12 @@ struct TestEdge {
 }
 
 impl TestEdge {
+    /// One whose clients all go at once when it stops.
     async fn start(config: EdgeConfig) -> Self {
+        Self::draining(EdgeConfig { drain_ms: 0, ..config }).await
+    }
+
+    async fn draining(config: EdgeConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tasks, shutdown, (sender, seen)) = (TaskTracker::new(), CancellationToken::new(), mpsc::unbounded_channel());
@@ -112,7 +117,7 @@ impl TestEdge {
         let router = axum::Router::new()
             .route("/hello", axum::routing::get(|| async { "hello" }))
             .route("/refuse", axum::routing::post(|| async { (axum::http::StatusCode::FORBIDDEN, "not for you") }));
-        let config = EdgeConfig { allowed_origins: vec![ORIGIN.into()], drain_ms: 0, ..config };
+        let config = EdgeConfig { allowed_origins: vec![ORIGIN.into()], ..config };
         tasks.spawn(config.build().run(listener, router, handler.clone(), shutdown.clone()));
         Self { address, handler, seen, tasks, shutdown }
     }

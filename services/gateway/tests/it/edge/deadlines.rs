@@ -91,3 +91,19 @@ async fn nothing_is_held_against_a_client_that_is_not_read() {
     assert!(start.elapsed() >= OVERDUE, "it was read during the pause");
     assert!(pings >= 3, "pings go on: {pings}");
 }
+
+#[tokio::test]
+async fn an_edge_that_goes_down_sends_its_clients_away_one_after_another() {
+    // Ten minutes from one to the next: within this test only the first goes.
+    let edge = TestEdge::draining(EdgeConfig { drain_ms: 30_000_000, ..EdgeConfig::default() }).await;
+    let mut clients = [Raw::plain(&edge).await, Raw::plain(&edge).await];
+    edge.shutdown.cancel();
+    let [one, other] = &mut clients;
+    let (stays, code) = tokio::select! {
+        code = one.close_code() => (other, code),
+        code = other.close_code() => (one, code),
+    };
+    assert_eq!(code, CloseCode::Drain.code());
+    stays.text(r#"{"event":"echo","id":1,"data":"still here"}"#).await;
+    assert_eq!(stays.read_text().await, r#"{"event":"ack","id":1,"data":"still here"}"#);
+}
