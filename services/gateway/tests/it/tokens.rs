@@ -172,7 +172,8 @@ async fn a_cookie_lets_pages_of_named_origins_in_and_nobody_else() {
     };
     assert_eq!(login(Some("https://play.example")).await, Some(true));
     assert_eq!(login(None).await, Some(false), "not from a page");
-    for origin in ["https://evil.example", "null", "https://play.example:8443", "https://sub.play.example", "http://play.example"] {
+    let foreign = ["https://evil.example", "null", "https://play.example:8443", "https://sub.play.example", "http://play.example"];
+    for origin in foreign.into_iter().chain(["https://PLAY.example", "https://play.example/", "https://play.example.evil.example", ""]) {
         assert_eq!(login(Some(origin)).await, None, "{origin}: refused before the handshake is answered");
     }
     let options = |origin: Option<&str>| ClientOptions {
