@@ -30,6 +30,8 @@ pub struct Auth {
     /// `hs256`, `rs256`, `es256` or `eddsa`.
     pub algorithm: Algorithm,
     pub hs256_secret: Secret,
+    /// The key before it, while tokens that were signed with it are still about: they are checked with it too.
+    pub hs256_previous_secret: Secret,
     /// For the other algorithms, as PEM: what tokens are checked with. Better given as `auth.public_key_file`.
     pub public_key: String,
     /// For the other algorithms, as PEM: what tokens are made with. No gateway has it. Better given as `auth.private_key_file`.
@@ -43,6 +45,7 @@ impl Default for Auth {
         Self {
             algorithm: Algorithm::default(),
             hs256_secret: Secret::default(),
+            hs256_previous_secret: Secret::default(),
             public_key: String::new(),
             private_key: Secret::default(),
             issuer: "stateward-dev".to_owned(),

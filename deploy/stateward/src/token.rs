@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use anyhow::{Context as _, ensure};
-use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use protocol::{
     UserId,
     identity::{SCOPE_ADMIN, SCOPE_SYSTEM},
@@ -22,6 +22,7 @@ use crate::{
 /// As the gateway's.
 const MIN_SECRET_BYTES: usize = 32;
 const LEEWAY_SECONDS: u64 = 30;
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,16 +58,21 @@ impl Auth {
         read.map_err(|_| ConfigError::invalid("auth.private_key", "is no private key of the configured algorithm in PEM"))
     }
 
-    fn checking(&self) -> Result<DecodingKey, ConfigError> {
+    /// The key that tokens are signed with, and the one before it if there is one.
+    fn checking(&self) -> Result<Vec<DecodingKey>, ConfigError> {
         let pem = self.public_key.as_bytes();
         let read = match self.algorithm {
-            Algorithm::Hs256 => return Ok(DecodingKey::from_secret(self.secret()?)),
+            Algorithm::Hs256 => {
+                let previous = Some(self.hs256_previous_secret.expose().as_bytes()).filter(|secret| !secret.is_empty());
+                return Ok([self.secret()?].into_iter().chain(previous).map(DecodingKey::from_secret).collect());
+            }
             _ if pem.is_empty() => return Err(ConfigError::invalid("auth.public_key", "is needed to check tokens of this auth.algorithm")),
             Algorithm::Rs256 => DecodingKey::from_rsa_pem(pem),
             Algorithm::Es256 => DecodingKey::from_ec_pem(pem),
             Algorithm::EdDsa => DecodingKey::from_ed_pem(pem),
         };
-        read.map_err(|_| ConfigError::invalid("auth.public_key", "is no public key of the configured algorithm in PEM"))
+        read.map(|key| vec![key])
+            .map_err(|_| ConfigError::invalid("auth.public_key", "is no public key of the configured algorithm in PEM"))
     }
 
     fn secret(&self) -> Result<&[u8], ConfigError> {
@@ -120,16 +126,37 @@ fn check(config: &Config, token: &str, out: &Output) -> anyhow::Result<Exit> {
     validation.set_issuer(&[&config.auth.issuer]);
     validation.set_audience(&[&config.auth.audience]);
     validation.set_required_spec_claims(&["exp", "sub", "iss", "aud"]);
-    match decode::<Value>(token, &config.auth.checking()?, &validation) {
-        Ok(read) => {
-            let claims = read.claims;
+    match verified(token, &config.auth.checking()?, &validation) {
+        Ok(claims) => {
             out.result(&json!({"valid": true, "claims": claims}), || format!("valid\n{claims:#}"));
             Ok(Exit::Well)
         }
-        Err(error) => {
-            let reason = error.to_string();
+        Err(reason) => {
             out.result(&json!({"valid": false, "reason": reason}), || format!("not valid: {reason}"));
             Ok(Exit::Found)
         }
     }
+}
+
+/// The claims, or why the gateway would not take the token.
+fn verified(token: &str, keys: &[DecodingKey], validation: &Validation) -> Result<Value, String> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(format!("it is longer than {MAX_TOKEN_BYTES} bytes"));
+    }
+    let header = decode_header(token).map_err(|error| error.to_string())?;
+    // The library parses critical extensions and then ignores them.
+    if header.crit.is_some() {
+        return Err("it has a critical extension, and none is understood".to_owned());
+    }
+    let mut tried = Err("there is no key".to_owned());
+    for key in keys {
+        tried = decode::<Value>(token, key, validation).map(|read| read.claims).map_err(|error| error.to_string());
+        if tried.is_ok() {
+            break;
+        }
+    }
+    let claims = tried?;
+    let user = claims["sub"].as_str().unwrap_or_default();
+    user.parse::<UserId>().map_err(|error| format!("its sub {user:?} is no user id: {error}"))?;
+    Ok(claims)
 }

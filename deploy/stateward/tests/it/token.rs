@@ -1,5 +1,6 @@
 use std::process::Command;
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::Value;
 
 const SECRET: &str = "Zm9yIHRoZSBvcGVyYXRvcidzIHRlc3RzIG9ubHksIDMy";
@@ -25,6 +26,36 @@ fn a_token_that_was_made_is_valid_and_one_that_was_changed_is_not() {
     let (code, said, _) = stateward(&["token", "check", &format!("{}x", token.trim())]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("not valid"), "{said}");
+}
+
+#[test]
+fn what_the_gateway_would_not_take_is_not_valid_here_either() {
+    let now = testkit::tokens::now_seconds();
+    let claims = serde_json::json!({"sub": "ann", "iss": "stateward-dev", "aud": "stateward", "exp": now + 600});
+    let with = |field: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[field] = value;
+        claims
+    };
+    let signed =
+        |header: &Header, claims: &Value, secret: &str| encode(header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap();
+    let critical = Header { crit: Some(vec!["b64".into()]), ..Header::default() };
+    let before = "a secret that was in use before this one";
+    for (token, valid) in [
+        (signed(&Header::default(), &claims, SECRET), true),
+        (signed(&Header::default(), &claims, before), false),
+        (signed(&critical, &claims, SECRET), false),
+        (signed(&Header::new(Algorithm::HS512), &claims, SECRET), false),
+        (signed(&Header::default(), &with("sub", "a.*".into()), SECRET), false),
+        (signed(&Header::default(), &with("aud", "other".into()), SECRET), false),
+        (signed(&Header::default(), &with("nbf", (now + 120).into()), SECRET), false),
+        (signed(&Header::default(), &with("name", "x".repeat(9_000).into()), SECRET), false),
+    ] {
+        let (code, said, _) = stateward(&["token", "check", &token]);
+        assert_eq!((code, said.starts_with("valid")), (Some(i32::from(!valid)), valid), "{said}: {}", &token[..token.len().min(300)]);
+    }
+    let old = signed(&Header::default(), &claims, before);
+    assert_eq!(stateward(&["--set", &format!("auth.hs256_previous_secret={before}"), "token", "check", &old]).0, Some(0));
 }
 
 #[test]
