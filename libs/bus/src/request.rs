@@ -91,19 +91,18 @@ impl Bus {
     }
 
     /// Asks the preferred instance first. If it is not there, or has not sent a receipt in time, asks the fallback as well; the first
-    /// answer of either is taken. The second delivery says in its headers that it is one.
+    /// answer of either is taken. The second delivery says in its headers that it is one. It is rare: `headers` makes them anew for it.
     pub async fn request_preferred(
         &self,
         preferred: impl Into<Subject>,
         fallback: Fallback<impl Fn(PassedOver)>,
-        headers: Headers,
+        headers: impl Fn() -> Headers,
         payload: Bytes,
         timeout: Duration,
     ) -> Result<Reply, RequestError> {
         let deadline = Instant::now() + timeout;
         let receipt_deadline = Instant::now() + fallback.after;
-        let first_delivery = headers.delivery();
-        let mut waiting = self.ask(&preferred.into(), headers.clone(), payload.clone(), timeout, ROOM_FOR_ONE).await?;
+        let mut waiting = self.ask(&preferred.into(), headers(), payload.clone(), timeout, ROOM_FOR_ONE).await?;
         // How many deliveries may have been carried out, by which the rest is judged.
         let (mut live, mut preferred_is_live, mut fallback_is_sent, mut has_receipt) = (1, true, false, false);
         loop {
@@ -134,9 +133,8 @@ impl Bus {
                 Err(_) if until == deadline => return Err(RequestError::Timeout { after: timeout }),
                 Err(_) => PassedOver::Silent,
             };
-            let delivery = first_delivery + u32::from(preferred_is_live);
-            let mut headers = headers.clone();
-            headers.set_delivery(delivery);
+            let mut headers = headers();
+            headers.set_delivery(headers.delivery() + u32::from(preferred_is_live));
             fallback_is_sent = true;
             match self.send(fallback.subject.clone(), Some(waiting.subject(1)), headers, payload.clone()).await {
                 Ok(()) => {

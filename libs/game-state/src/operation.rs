@@ -158,7 +158,10 @@ impl Operations {
 
     /// The canonical JSON array.
     pub fn to_json(&self) -> String {
-        let mut out = vec![b'['];
+        /// Of a usual operation.
+        const BYTES: usize = 120;
+        let mut out = Vec::with_capacity(self.list.len() * BYTES);
+        out.push(b'[');
         for (index, operation) in self.list.iter().enumerate() {
             if index > 0 {
                 out.push(b',');

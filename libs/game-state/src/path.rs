@@ -128,7 +128,7 @@ impl Path {
     }
 
     fn dotted(&self) -> Option<String> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(self.0.iter().map(|segment| segment.text().len() + 1).sum());
         for (index, segment) in self.0.iter().enumerate() {
             match segment {
                 Segment::Name(name) if !(name.contains(['.', '[', ']', '{', '}']) || index == 0 && name.starts_with('/')) => {

@@ -71,20 +71,24 @@ impl Authority {
         let subjects = self.bus.subjects();
         let any = subjects.session_update(session);
         let span = spans::request(caller, &any, &spans::UPDATE, data.len());
-        let mut headers = caller.within(&span).headers();
+        let caller = caller.within(&span);
         let (reply, deliveries) = match self.instances.preferred(session) {
             Some(instance) => {
                 let preferred = subjects.authority_update(&instance);
-                // Only here: it is asked again soon where neither an answer nor a receipt comes.
-                if by == AnswerBy::Broadcast {
-                    headers.set_takes_broadcast();
-                }
+                let headers = || {
+                    let mut headers = caller.headers();
+                    // Only here: it is asked again soon where neither an answer nor a receipt comes.
+                    if by == AnswerBy::Broadcast {
+                        headers.set_takes_broadcast();
+                    }
+                    headers
+                };
                 let asked = |passed_over: bus::PassedOver| self.metrics.sent_again(passed_over.into());
                 let any = Fallback { subject: any.into(), after: RECEIPT, asked };
                 let reply = self.bus.request_preferred(preferred, any, headers, data, self.timeout).await;
                 reply.map(|reply| (reply.message, reply.deliveries))
             }
-            None => self.bus.request(any, headers, data, self.timeout).await.map(|message| (message, 1)),
+            None => self.bus.request(any, caller.headers(), data, self.timeout).await.map(|message| (message, 1)),
         }
         .map_err(|error| no_answer(&error))
         .inspect_err(|error| span.fail(error.details.reason.clone()))?;

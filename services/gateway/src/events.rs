@@ -19,45 +19,65 @@ use crate::{
     lanes::{Done, Job, Lanes, Rate},
     notices, rolls,
     service::Gateway,
-    updates, workflows,
+    updates::{self, ShapedUpdate},
+    workflows,
 };
+
+/// What is read of a payload before its turn: a malformed one never takes one.
+pub struct Read {
+    session: SessionId,
+    /// Of `gameState:update`, which is not read twice.
+    update: Option<Box<ShapedUpdate>>,
+}
+
+impl From<SessionId> for Read {
+    fn from(session: SessionId) -> Self {
+        Self { session, update: None }
+    }
+}
+
+impl From<ShapedUpdate> for Read {
+    fn from(update: ShapedUpdate) -> Self {
+        Self { session: update.session.clone(), update: Some(Box::new(update)) }
+    }
+}
 
 /// One event: how to find its session, what does it, and against which of the connection's rates it counts.
 pub struct Event {
     /// Where it ends with a colon, the beginning of a family of names.
     pub name: &'static str,
-    session_of: fn(&[u8]) -> Result<SessionId, ErrorBody>,
+    read: fn(&Bytes) -> Result<Read, ErrorBody>,
     pub(crate) handle: fn(Arc<Gateway>, Job) -> BoxFuture<'static, Done>,
     rate: Option<Rate>,
 }
 
 #[rustfmt::skip]
 static EVENTS: [Event; 25] = [
-    Event { name: name::STATE_UPDATE,        session_of: updates::session_of, handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rate: None },
-    Event { name: name::STATE_REQUEST_FULL,  session_of: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rate: Some(Rate::Refreshes) },
-    Event { name: name::SESSION_JOIN,        session_of: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rate: Some(Rate::Joins) },
-    Event { name: name::SESSION_LEAVE,       session_of: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rate: Some(Rate::Events) },
-    Event { name: name::SESSION_END,         session_of: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rate: Some(Rate::Events) },
-    Event { name: name::GM_SESSION_CONTROL,  session_of: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rate: Some(Rate::Events) },
-    Event { name: name::AUTH_REFRESH,        session_of: refresh::lane_of,    handle: |gateway, job| Box::pin(refresh::refresh(gateway, job)),         rate: Some(Rate::Refreshes) },
-    Event { name: name::HEARTBEAT_PONG,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::pong(gateway, job)),            rate: Some(Rate::Events) },
-    Event { name: name::CHAT,                session_of: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rate: Some(Rate::Events) },
-    Event { name: name::ROLL,                session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
-    Event { name: name::DICE_ROLL,           session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
-    Event { name: name::ROLL_RESULT_OLD,     session_of: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
-    Event { name: name::ENCOUNTER_START,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
-    Event { name: name::ENCOUNTER_STOP,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
-    Event { name: name::ENCOUNTER_PAUSE,     session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
-    Event { name: name::ENCOUNTER_END,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
-    Event { name: name::CHATBOT_TYPING,      session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
-    Event { name: name::CHATBOT_TYPING_STOP, session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
-    Event { name: name::CHATBOT_RESPONSE,    session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
-    Event { name: name::CHATBOT_ERROR,       session_of: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
-    Event { name: name::MAP_GENERATE,        session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
-    Event { name: name::MAP_EDIT,            session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
-    Event { name: name::MAP_DETECT_FEATURES, session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
-    Event { name: name::WORKFLOW_PROGRESS,   session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
-    Event { name: name::WORKFLOW_STATE,      session_of: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
+    Event { name: name::STATE_UPDATE,        read: updates::read,      handle: |gateway, job| Box::pin(updates::update(gateway, job)),          rate: None },
+    Event { name: name::STATE_REQUEST_FULL,  read: named_session,       handle: |gateway, job| Box::pin(joins::request_full(gateway, job)),      rate: Some(Rate::Refreshes) },
+    Event { name: name::SESSION_JOIN,        read: named_session,       handle: |gateway, job| Box::pin(joins::join(gateway, job)),              rate: Some(Rate::Joins) },
+    Event { name: name::SESSION_LEAVE,       read: named_session,       handle: |gateway, job| Box::pin(joins::leave(gateway, job)),             rate: Some(Rate::Events) },
+    Event { name: name::SESSION_END,         read: named_session,       handle: |gateway, job| Box::pin(joins::end(gateway, job)),               rate: Some(Rate::Events) },
+    Event { name: name::GM_SESSION_CONTROL,  read: named_session,       handle: |gateway, job| Box::pin(notices::session_control(gateway, job)), rate: Some(Rate::Events) },
+    Event { name: name::AUTH_REFRESH,        read: refresh::lane_of,    handle: |gateway, job| Box::pin(refresh::refresh(gateway, job)),         rate: Some(Rate::Refreshes) },
+    Event { name: name::HEARTBEAT_PONG,      read: named_session,       handle: |gateway, job| Box::pin(notices::pong(gateway, job)),            rate: Some(Rate::Events) },
+    Event { name: name::CHAT,                read: named_session,       handle: |gateway, job| Box::pin(chat::chat(gateway, job)),               rate: Some(Rate::Events) },
+    Event { name: name::ROLL,                read: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::DICE_ROLL,           read: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::ROLL_RESULT_OLD,     read: named_session,       handle: |gateway, job| Box::pin(rolls::roll(gateway, job)),              rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_START,     read: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_STOP,      read: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_PAUSE,     read: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::ENCOUNTER_END,       read: named_session,       handle: |gateway, job| Box::pin(notices::encounter(gateway, job)),       rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_TYPING,      read: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_TYPING_STOP, read: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_RESPONSE,    read: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::CHATBOT_ERROR,       read: named_session,       handle: |gateway, job| Box::pin(notices::chatbot(gateway, job)),         rate: Some(Rate::Events) },
+    Event { name: name::MAP_GENERATE,        read: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::MAP_EDIT,            read: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::MAP_DETECT_FEATURES, read: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::map(gateway, job)),           rate: Some(Rate::Events) },
+    Event { name: name::WORKFLOW_PROGRESS,   read: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
+    Event { name: name::WORKFLOW_STATE,      read: workflows::lane_of,  handle: |gateway, job| Box::pin(workflows::progress(gateway, job)),      rate: Some(Rate::Events) },
 ];
 
 impl Event {
@@ -83,8 +103,10 @@ pub fn dispatch(gateway: &Arc<Gateway>, conn: &Arc<Conn>, incoming: Incoming, dr
         Some(event) => event.rate.map_or(Ok(()), |rate| conn.client().lanes.allow(rate, now)).map(|()| event),
         None => conn.client().lanes.allow(Rate::Events, now).and_then(|()| Err(unknown(&name))),
     };
-    match admitted.and_then(|event| Ok((event, (event.session_of)(&data)?))) {
-        Ok((event, session)) => Lanes::push(gateway, conn, Job { session, event, sent_as: name, data, reply, received: now }),
+    match admitted.and_then(|event| Ok((event, (event.read)(&data)?))) {
+        Ok((event, Read { session, update })) => {
+            Lanes::push(gateway, conn, Job { session, event, sent_as: name, data, update, reply, received: now });
+        }
         Err(error) => reply.refuse(error),
     }
 }
@@ -99,17 +121,17 @@ fn unknown(name: &str) -> ErrorBody {
 }
 
 /// The session that a payload names: as a text, or in an object's `sessionId`.
-fn named_session(data: &[u8]) -> Result<SessionId, ErrorBody> {
+fn named_session(data: &Bytes) -> Result<Read, ErrorBody> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named {
         session_id: SessionId,
     }
-    let id = match data.first() {
+    let id: Result<SessionId, _> = match data.first() {
         Some(b'"') => serde_json::from_slice(data),
         _ => serde_json::from_slice(data).map(|named: Named| named.session_id),
     };
-    id.map_err(|error| malformed(&error).path("sessionId"))
+    id.map(Read::from).map_err(|error| malformed(&error).path("sessionId"))
 }
 
 /// Reads a payload strictly.
@@ -175,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_session_is_named_by_a_text_or_an_object_and_never_addresses_other_subjects() {
-        let named = |text: &str| named_session(text.as_bytes()).ok().map(|id| id.to_string());
+        let named = |text: &str| named_session(&Bytes::copy_from_slice(text.as_bytes())).ok().map(|read| read.session.to_string());
         assert_eq!(named("\"s1\""), Some("s1".into()));
         assert_eq!(named(r#"{"sessionId":"s1","version":"3"}"#), Some("s1".into()));
         for bad in ["null", "1", "[]", "{}", "\"\"", "\"a.b\"", "\"*\"", "\">\"", r#"{"sessionId":{"$gt":""}}"#] {

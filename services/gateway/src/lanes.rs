@@ -16,6 +16,7 @@ use crate::{
     client::{Conn, Reply},
     events::Event,
     service::Gateway,
+    updates::ShapedUpdate,
 };
 
 /// One event of a client on its way through its lane.
@@ -25,6 +26,8 @@ pub struct Job {
     /// The event's name as the client wrote it.
     pub sent_as: String,
     pub data: Bytes,
+    /// Of an update: what was read of `data`.
+    pub update: Option<Box<ShapedUpdate>>,
     pub reply: Reply,
     pub received: Instant,
 }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::{
     authority::AnswerBy,
     client::{Caller, Reply},
-    events::malformed,
+    events::{Read, malformed, settle},
     lanes::{Done, Job},
     metrics::UpdateAnswer,
     room::waiting::{Answered, Waiting},
@@ -40,47 +40,37 @@ pub struct ShapedUpdate {
 }
 
 impl ShapedUpdate {
-    fn read(data: &Bytes) -> Result<Self, ErrorBody> {
-        let update: StateUpdate<'_> = serde_json::from_slice(data).map_err(|error| malformed(&error))?;
-        let operations = update.operations.get();
-        if !operations.starts_with('[') {
-            return Err(ErrorBody::validation("BAD_MESSAGE", "operations must be an array").path("operations"));
-        }
-        let begin = operations.as_ptr().addr() - data.as_ptr().addr();
-        let operations = begin..begin + operations.len();
-        Ok(Self { id: update.id, session: update.session_id, version: update.version, data: data.clone(), operations })
-    }
-
     /// The operations as sent.
     pub fn operations(&self) -> Bytes {
         self.data.slice(self.operations.clone())
     }
 }
 
-/// The session of an update, read on the connection's own task: a malformed one never takes a turn.
-pub fn session_of(data: &[u8]) -> Result<SessionId, ErrorBody> {
-    serde_json::from_slice::<StateUpdate<'_>>(data).map(|update| update.session_id).map_err(|error| malformed(&error))
+/// Reads an update on the connection's own task.
+pub fn read(data: &Bytes) -> Result<Read, ErrorBody> {
+    let update: StateUpdate<'_> = serde_json::from_slice(data).map_err(|error| malformed(&error))?;
+    let operations = update.operations.get();
+    if !operations.starts_with('[') {
+        return Err(ErrorBody::validation("BAD_MESSAGE", "operations must be an array").path("operations"));
+    }
+    let begin = operations.as_ptr().addr() - data.as_ptr().addr();
+    let operations = begin..begin + operations.len();
+    Ok(ShapedUpdate { id: update.id, session: update.session_id, version: update.version, data: data.clone(), operations }.into())
 }
 
 /// `gameState:update`
 #[tracing::instrument(name = "gateway.update.send", level = "debug", skip_all, fields(session = %job.session, trace_id = job.reply.trace_id()))]
 pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
     let received = job.received;
-    let Job { data, reply, session, .. } = job;
-    let update = match ShapedUpdate::read(&data) {
-        Ok(update) => update,
-        Err(error) => {
-            reply.refuse(error);
-            return Done::Settled;
-        }
-    };
+    let Job { update, reply, session, .. } = job;
+    let Some(update) = update else { return settle(reply, ErrorBody::validation("BAD_MESSAGE", "this is no update")) };
     reply.span().note(name::SESSION, || session.to_string());
     reply.span().note(name::UPDATE, || update.id.to_string());
     let received_us = reply.conn().client().name_by_time(gateway.received_us(received));
     let caller = Caller { received_us: Some(received_us), ..reply.caller() };
     let room = reply.conn().client().joined(&session);
     let answered = match room {
-        Some(room) => through_room(&gateway, &room, update, received_us, caller, reply).await,
+        Some(room) => through_room(&gateway, &room, &update, received_us, caller, reply).await,
         None => directly(&gateway, &update, &caller, reply).await,
     };
     gateway.metrics.answered(answered);
@@ -92,7 +82,7 @@ pub async fn update(gateway: Arc<Gateway>, job: Job) -> Done {
 async fn through_room(
     gateway: &Gateway,
     room: &crate::rooms::RoomHandle,
-    update: ShapedUpdate,
+    update: &ShapedUpdate,
     received_us: u64,
     caller: Caller,
     reply: Reply,
@@ -103,7 +93,7 @@ async fn through_room(
     let operations = update.operations();
     if let Err(reply) = room.wait_for(Waiting::new(id.clone(), update.version, operations, received_us, reply, settled)).await {
         // The room is gone: the connection left it, so no frame can overtake the reply.
-        return directly(gateway, &update, &caller, reply).await;
+        return directly(gateway, update, &caller, reply).await;
     }
     let answer = tokio::select! {
         biased;

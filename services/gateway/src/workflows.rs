@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::RequestError;
+use bytes::Bytes;
 use protocol::{
     ErrorBody, SessionId, WorkflowId,
     event::workflow::{MapAccepted, MapRequest, WorkflowProgress, WorkflowRequest},
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     answer::Fields,
-    events::{malformed, must_be_service, read, settle},
+    events::{Read, malformed, must_be_service, read, settle},
     lanes::{Done, Job},
     notices::finish,
     relay,
@@ -71,11 +72,11 @@ async fn tell_progress(gateway: &Gateway, job: &Job) -> Result<(), ErrorBody> {
 }
 
 /// Events of a workflow take their turn by its id, as those of a session do by the session's.
-pub(crate) fn lane_of(data: &[u8]) -> Result<SessionId, ErrorBody> {
+pub(crate) fn lane_of(data: &Bytes) -> Result<Read, ErrorBody> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named {
         workflow_id: SessionId,
     }
-    read::<Named>(data).map(|named| named.workflow_id).map_err(|error| error.path("workflowId"))
+    read::<Named>(data).map(|named| named.workflow_id.into()).map_err(|error| error.path("workflowId"))
 }

@@ -22,7 +22,7 @@ async fn ask_and_look(bus: &Bus, receipt: Duration, timeout: Duration) -> (Resul
     let (preferred, fallback) = subjects(bus);
     let passed_over = Mutex::new(Vec::new());
     let fallback = Fallback { subject: fallback.into(), after: receipt, asked: |why| passed_over.lock().unwrap().push(why) };
-    let reply = bus.request_preferred(preferred, fallback, none(), Bytes::new(), timeout).await;
+    let reply = bus.request_preferred(preferred, fallback, none, Bytes::new(), timeout).await;
     (reply, passed_over.into_inner().unwrap())
 }
 

@@ -10,14 +10,14 @@ use protocol::{
 
 use crate::{
     answer::Fields,
-    events::settle,
+    events::{Read, settle},
     lanes::{Done, Job},
     service::Gateway,
 };
 
 /// All refreshes of a connection take their turn in one lane.
-pub(crate) fn lane_of(_: &[u8]) -> Result<SessionId, ErrorBody> {
-    "auth".parse().map_err(|_| ErrorBody::validation("BAD_MESSAGE", "there is no such lane"))
+pub(crate) fn lane_of(_: &Bytes) -> Result<Read, ErrorBody> {
+    "auth".parse().map(|lane: SessionId| lane.into()).map_err(|_| ErrorBody::validation("BAD_MESSAGE", "there is no such lane"))
 }
 
 pub async fn refresh(gateway: Arc<Gateway>, job: Job) -> Done {

@@ -12,6 +12,9 @@ use store::JournalEntry;
 
 use super::Outgoing;
 
+/// What the other fields of a broadcast take, in bytes.
+const BESIDE_OPERATIONS: usize = 400;
+
 /// The stream drops a second message of the same id.
 pub(super) fn id(entry: &JournalEntry) -> String {
     format!("{}:{}:{}", entry.session, entry.epoch, entry.version)
@@ -60,5 +63,7 @@ pub(super) fn payload(entry: &JournalEntry) -> Result<Bytes, serde_json::Error> 
         by: (!is_update).then(|| entry.author.clone()),
         game_master_id: entry.game_master_id.clone(),
     };
-    serde_json::to_vec(&broadcast).map(Bytes::from)
+    let mut json = Vec::with_capacity(operations.get().len() + BESIDE_OPERATIONS);
+    serde_json::to_writer(&mut json, &broadcast)?;
+    Ok(json.into())
 }
