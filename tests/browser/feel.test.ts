@@ -7,7 +7,7 @@ import { ownSession } from "./support/session.ts";
 import { shiftsOf, watchShifts } from "./support/shift.ts";
 import { atVersion, inspect, notice, onSquare, seats, send, squareOf, token, versionOf } from "./support/table.ts";
 
-const { up, openLive } = seats();
+const { up, open, openLive } = seats();
 
 /** The middle of a token on the screen, and how wide a square is there. */
 async function middleOf(page: Page, id: string): Promise<{ x: number; y: number; width: number }> {
@@ -49,6 +49,11 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
     await gm.click('[data-view="detail"]');
     await looked("details");
     await screenshot(gm, `encounter-detail-${colorScheme}`);
+    await gm.click('[data-view="tokens"]');
+    await looked("tokens");
+    await gm.getByRole("button", { name: "End", exact: true }).click();
+    await looked("a question");
+    await gm.keyboard.press("Escape");
     for (const list of ["characters", "actors", "items"]) {
       await gm.click(`[data-tab="${list}"]`);
       await looked(list);
@@ -66,6 +71,25 @@ describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
       await screenshot(gm, `inspector-${part}-${colorScheme}`);
     }
   });
+});
+
+it("keeps text apart from its ground on a phone, and before one has a seat", async () => {
+  for (const colorScheme of ["light", "dark"] as const) {
+    const phone = await openLive(up.players[0]!, { colorScheme, width: 360, height: 720, touch: true });
+    await token(phone, "token-brannoc").waitFor({ state: "attached" });
+    for (const place of ["encounter", "sheet", "chat"]) {
+      await phone.tap(`[data-nav="${place}"]`);
+      const { looked, faint } = await contrastOf(phone);
+      expect(looked, place).toBeGreaterThan(10);
+      expect(faint, place).toEqual([]);
+    }
+    const stranger = await open({ userId: "x", token: "not.a.token" }, { colorScheme });
+    await stranger.getByRole("button", { name: "Use another link" }).click();
+    await stranger.fill("[name=link]", "nothing");
+    await stranger.getByRole("button", { name: "Join the session" }).click();
+    await stranger.getByRole("alert").waitFor();
+    expect((await contrastOf(stranger)).faint).toEqual([]);
+  }
 });
 
 it("is dark or light as one chooses, and stays so", async () => {
@@ -116,6 +140,41 @@ it("is looked over by keyboard: the arrows move the map, and a token that has th
       })
       .toBe(true);
   }
+});
+
+it("is left for good: the device keeps neither the link nor anything of the session", async () => {
+  const page = await openLive(up.players[2]!);
+  const kept = () =>
+    page.evaluate(async () => {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open("stateward");
+        request.onsuccess = () => {
+          resolve(request.result);
+        };
+        request.onerror = () => {
+          reject(request.error!);
+        };
+      });
+      const states = await new Promise<number>((resolve) => {
+        const count = database.transaction("states").objectStore("states").count();
+        count.onsuccess = () => {
+          resolve(count.result);
+        };
+      });
+      database.close();
+      return { states, ids: Object.keys(localStorage), link: Object.keys(sessionStorage) };
+    });
+  await page.evaluate(() => {
+    dispatchEvent(new Event("pagehide"));
+  });
+  await expect.poll(() => kept().then(({ states }) => states)).toBe(1);
+  await inspect(page, "sync");
+  await page.getByRole("button", { name: "Leave the table" }).click();
+  await page.click('[data-confirm="leave"]');
+  await page.getByRole("heading", { name: "Take your seat" }).waitFor();
+  expect(await kept()).toEqual({ states: 0, ids: [], link: [] });
+  await page.reload();
+  await page.getByRole("heading", { name: "Take your seat" }).waitFor();
 });
 
 it("begins a session that was scheduled when its game master says so, and everybody is told", async () => {

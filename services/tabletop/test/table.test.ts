@@ -5,10 +5,14 @@ import { describe, expect, it, vi } from "vitest";
 
 import InitiativeTracker from "../src/components/encounter/InitiativeTracker.vue";
 import TokenList from "../src/components/encounter/TokenList.vue";
+import LeaveTable from "../src/components/inspector/LeaveTable.vue";
 import ItemList from "../src/components/lists/ItemList.vue";
 import TokenOverlay from "../src/components/map/TokenOverlay.vue";
 import HitPoints from "../src/components/sheet/HitPoints.vue";
 import SyncChip from "../src/components/bar/SyncChip.vue";
+import { storeLink } from "../src/session/link.ts";
+import { useAuthStore } from "../src/stores/auth.ts";
+import { useChatStore } from "../src/stores/chat.ts";
 import { useNotificationsStore } from "../src/stores/notifications.ts";
 import { useUpdatesStore } from "../src/stores/updates.ts";
 import { eventually } from "./support/eventually.ts";
@@ -160,6 +164,22 @@ describe("the sync state", () => {
     expect(updates.last).toMatchObject({ verified: true, latencyMs: undefined });
     stop();
   });
+});
+
+it("a table that is left is forgotten: link, state and chat", async () => {
+  storeLink({ sessionId: "session-1", token: `e30.${btoa('{"sub":"ana"}')}.x` });
+  await sitDown("ana");
+  const [auth, chat, game] = [useAuthStore(), useChatStore(), useGameStateStore()];
+  await chat.say("Well met!", { type: "session" });
+  await eventually(() => {
+    expect(Object.keys(localStorage)).toContainEqual(expect.stringMatching(/^stateward.chat:/));
+  });
+  const host = mount(LeaveTable);
+  host.querySelector<HTMLButtonElement>("[data-confirm=leave]")!.click();
+  await eventually(() => {
+    expect(auth.link).toBeUndefined();
+  });
+  expect([game.gameState, chat.lines, Object.keys(sessionStorage), Object.keys(localStorage)]).toEqual([null, [], [], []]);
 });
 
 it("the same thing said twice stands once, and a toast can be taken away", () => {
