@@ -68,13 +68,16 @@ impl Room {
             self.status = status;
         }
         let handed_over = steps().find_map(|step| Some((step.game_master.clone()?, step.at)));
+        // Before anybody is told of it: whoever leads may act on the frame at once.
+        if let Some((user, _)) = &handed_over {
+            self.handed_over_at = Some(Instant::now());
+            self.gateway.accesses.handed_over(&self.ends.session, user);
+        }
         for step in departing.iter().map(|departed| &departed.step) {
             self.settle_strangers(step);
         }
         self.members.forward(departing, &self.gateway.settings.limits.state, &self.gateway.metrics);
         if let Some((user, at)) = handed_over {
-            self.handed_over_at = Some(Instant::now());
-            self.gateway.accesses.handed_over(&self.ends.session, &user);
             self.game_master_is(user, at);
         }
         self.note_standing();
