@@ -98,6 +98,13 @@ async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epo
     let backup = replaced["backup"].as_str().unwrap();
     stage.json(&[&["session", "repair", session, "restore", "--backup", backup], &yes[..]].concat(), 0).await.unwrap();
     assert_eq!(state_of().await, 40, "the state that the last repair had put aside");
+    let earlier = update_from_head(&gm, session, 41).await.unwrap();
+    update_from_head(&gm, session, 42).await.unwrap();
+    let version = earlier["newVersion"].as_str().unwrap();
+    stage.json(&[&["session", "repair", session, "restore", "--version", version], &yes[..]].concat(), 0).await.unwrap();
+    assert_eq!(state_of().await, 41, "the state at the version");
+    let unknown = stage.run(&["session", "verify", "no-such-session"]).await.unwrap();
+    assert!(unknown.code == Some(77) && unknown.err.contains("SESSION_NOT_FOUND"), "{unknown:?}");
     let neither = stage.run(&[&["session", "repair", session, "restore"], &yes[..]].concat()).await.unwrap();
     assert_ne!(neither.code, Some(0), "to what? {neither:?}");
     let repaired = stage.json(&[&["session", "repair", session, "reinitialise"], &yes[..]].concat(), 0).await.unwrap();
