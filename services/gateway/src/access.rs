@@ -15,10 +15,13 @@ use crate::{
     authority::Authority,
     client::Caller,
     membership::{Membership, Players},
+    room::TICK,
 };
 
 /// How long an answer of the authority is gone by: a removed player gets nothing more after five seconds.
 const FRESH: Duration = Duration::from_secs(3);
+// A room's tick may come just before the answer is too old; the one after it asks, and the answer has as long as a tick.
+const _: () = assert!(FRESH.as_millis() + 2 * TICK.as_millis() <= 5_000, "a removed player would be told of the session for too long");
 /// Sessions kept; past it the stale ones go, and if none is stale, all.
 const KEPT: usize = 16_384;
 

@@ -49,7 +49,7 @@ use crate::{
 };
 
 /// How often a room looks at what only time changes.
-const TICK: Duration = Duration::from_secs(1);
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// How long a room is kept without anyone in it: clients that reconnect find its recent steps.
 const KEPT_EMPTY: Duration = Duration::from_secs(10);
 /// How long a full state is kept after its last use.

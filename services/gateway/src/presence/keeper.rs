@@ -24,6 +24,8 @@ use super::{
 
 /// Keys that are renewed at once.
 const SIDE_BY_SIDE: usize = 64;
+/// How often it is looked whose time is over.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// Users are written again once in so many renewals of the gateway's own key; the bucket keeps a key for a minute.
 const RENEWALS: u32 = 5;
 
@@ -63,7 +65,7 @@ impl PresenceKeeper {
     pub async fn run(mut self, shutdown: CancellationToken, closed: CancellationToken) {
         let mut renewal = interval(Duration::from_millis(self.config.renew_ms.max(100)));
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut look = interval(Duration::from_millis(500));
+        let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connection = self.bus.watch_connection();
         connection.mark_unchanged();

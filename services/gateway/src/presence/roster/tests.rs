@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::presence::{PresenceConfig, keeper::LOOK};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,6 +66,31 @@ fn the_users_of_a_silent_gateway_are_gone_once() {
     bench.pass(2);
     assert_eq!(bench.due(), [("u".to_owned(), false)]);
     assert_eq!((bench.due(), bench.roster.present(&"s".parse().unwrap(), 9).1), (vec![], 0));
+}
+
+/// With the settings that are the default, and three gateways before this one that hear of it and cannot speak.
+#[test]
+fn the_users_of_a_killed_gateway_are_gone_within_fifteen_seconds() {
+    let timeout = Duration::from_millis(PresenceConfig::default().timeout_ms);
+    let others = ["a1", "a2", "a3", "z"];
+    let mut bench = Bench { roster: Roster::new("b".parse().unwrap(), timeout), now: Instant::now() };
+    let heard = |bench: &mut Bench| ["b"].iter().chain(&others[..3]).for_each(|gateway| bench.alive(gateway, false));
+    for _ in 0..20 {
+        heard(&mut bench);
+        bench.pass(1);
+    }
+    bench.alive("z", false);
+    bench.sit("u", "z");
+    let killed = bench.now;
+    let mut due = bench.due();
+    while due.is_empty() {
+        bench.now += LOOK;
+        heard(&mut bench);
+        due = bench.due();
+        assert!(bench.now - killed <= Duration::from_secs(15), "they are still there");
+    }
+    assert_eq!(due, [("u".to_owned(), false)]);
+    assert!(bench.now - killed >= timeout, "a gateway that is late was taken for dead");
 }
 
 #[test]
