@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use service_kit::{ConfigError, Service};
+use service_kit::{Checked, ConfigError, Service};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,8 +29,19 @@ enum Behaviour {
     IsLate,
     /// A start that never comes to its end.
     StartHangs,
-    /// A configuration that is well-formed and makes no sense.
+    /// A configuration that is well-formed and makes no sense, as is found at the start.
     IsMisconfigured,
+    /// The same, as the configuration itself says.
+    IsWrong,
+}
+
+impl Checked for Config {
+    fn check(&self) -> Result<(), ConfigError> {
+        match self.idle.behaviour {
+            Behaviour::IsWrong => Err(ConfigError::invalid("idle.behaviour", "this one is wrong")),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -46,7 +57,9 @@ async fn start(config: Config, service: Service) -> anyhow::Result<()> {
         Behaviour::Panics => lifecycle.spawn("idle", async move { assert!(soft.is_cancelled(), "as configured") }),
         Behaviour::IsLate => lifecycle.spawn("idle", async move { hard.cancelled().await }),
         Behaviour::StartHangs => tokio::time::sleep(Duration::MAX).await,
-        Behaviour::IsMisconfigured => return Err(ConfigError::invalid("idle.behaviour", "this one makes no sense").into()),
+        Behaviour::IsMisconfigured | Behaviour::IsWrong => {
+            return Err(ConfigError::invalid("idle.behaviour", "this one makes no sense").into());
+        }
     }
     service.health.flag("idle").pass();
     Ok(())

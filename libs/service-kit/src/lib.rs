@@ -29,6 +29,6 @@ pub use id::random_id;
 pub use lifecycle::Lifecycle;
 pub use metrics::Metrics;
 pub use pages::Pages;
-pub use run::{KeyFlag, Service, main, main_with_flags};
+pub use run::{Checked, KeyFlag, Service, main, main_with_flags};
 pub use secret::Secret;
 pub use trace::{Span, TraceContext};

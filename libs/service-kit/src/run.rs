@@ -78,6 +78,13 @@ struct Flags {
     check_config: bool,
 }
 
+/// A configuration that says what is wrong with it beyond the types of its keys, before anything is bound or connected to.
+pub trait Checked {
+    /// # Errors
+    /// Names the key.
+    fn check(&self) -> Result<(), ConfigError>;
+}
+
 /// A flag of one service that sets one key of its configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyFlag {
@@ -96,7 +103,7 @@ pub struct KeyFlag {
 /// `sources` are the source files of the configuration `T`, which is called `Config`: `--print-config` takes its words from them.
 pub fn main<T, F, Fut>(name: &'static str, version: &'static str, sources: &[&str], start: F) -> ExitCode
 where
-    T: Default + Serialize + DeserializeOwned,
+    T: Checked + Default + Serialize + DeserializeOwned,
     F: FnOnce(T, Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
@@ -106,7 +113,7 @@ where
 /// As [`main`], for a service with flags of its own.
 pub fn main_with_flags<T, F, Fut>(name: &'static str, version: &'static str, sources: &[&str], key_flags: &[KeyFlag], start: F) -> ExitCode
 where
-    T: Default + Serialize + DeserializeOwned,
+    T: Checked + Default + Serialize + DeserializeOwned,
     F: FnOnce(T, Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
@@ -130,6 +137,9 @@ where
         Ok(read) => read,
         Err(error) => return bad_config(name, &error),
     };
+    if let Err(error) = config.check() {
+        return bad_config(name, &error);
+    }
     if flags.check_config {
         return ExitCode::SUCCESS;
     }

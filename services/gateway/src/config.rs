@@ -5,8 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use bus::BusConfig;
 use protocol::Limits;
 use serde::{Deserialize, Serialize};
+use service_kit::{Checked, ConfigError};
 
-use crate::{auth::AuthConfig, edge::EdgeConfig, membership::MembershipConfig, presence::PresenceConfig, room::catchup::Bounds};
+use crate::{
+    auth::{AuthConfig, Authenticator},
+    edge::EdgeConfig,
+    membership::{Membership, MembershipConfig},
+    presence::PresenceConfig,
+    room::catchup::Bounds,
+};
 
 /// Where the keys are described, for `--print-config`.
 pub const SOURCES: [&str; 6] = [
@@ -31,6 +38,27 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub presence: PresenceConfig,
     pub heartbeat: HeartbeatConfig,
+}
+
+impl Config {
+    pub(crate) fn authenticator(&self) -> Result<Authenticator, ConfigError> {
+        Authenticator::new(&self.auth).map_err(|error| ConfigError::invalid(error.key, error))
+    }
+
+    pub(crate) fn membership(&self) -> Result<Option<Membership>, ConfigError> {
+        Membership::new(&self.membership).map_err(|error| ConfigError::invalid(error.key, error))
+    }
+}
+
+impl Checked for Config {
+    fn check(&self) -> Result<(), ConfigError> {
+        self.authenticator()?;
+        self.membership()?;
+        if !self.edge.allowed_origins.is_empty() {
+            return Err(ConfigError::invalid("edge.allowed_origins", "write auth.allowed_origins, which REST goes by too"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -16,7 +16,6 @@ use crate::{
     config::{Config, Settings},
     door::Door,
     heads,
-    membership::Membership,
     metrics::GatewayMetrics,
     presence::{self, PresenceHandle},
     rest,
@@ -48,8 +47,7 @@ impl Gateway {
 
 /// Binds, connects, builds and starts everything.
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
-    let auth = Authenticator::new(&config.auth).map_err(|error| ConfigError::invalid(error.key, error))?;
-    let membership = Membership::new(&config.membership).map_err(|error| ConfigError::invalid(error.key, error))?;
+    let (auth, membership) = (config.authenticator()?, config.membership()?);
     let instance: InstanceId = service.instance.parse().map_err(|error| ConfigError::invalid("instance.id", error))?;
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| ConfigError::invalid("http.listen", format!("{listen}: {error}")))?;
@@ -95,9 +93,6 @@ pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let (checked, stop) = (Arc::clone(&gateway), soft.clone());
     lifecycle.spawn("heads", async move { heads::check(&checked.rooms, &checked.authority, &checked.bus, stop).await });
 
-    if !edge.allowed_origins.is_empty() {
-        return Err(ConfigError::invalid("edge.allowed_origins", "write auth.allowed_origins, which REST goes by too").into());
-    }
     edge.allowed_origins.clone_from(&auth_config.allowed_origins);
     edge.message_bytes = gateway.settings.limits.frame_bytes;
     let router = rest::router(&gateway, &auth_config.allowed_origins, service.health.clone());

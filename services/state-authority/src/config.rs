@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bus::BusConfig;
 use serde::{Deserialize, Serialize};
-use service_kit::ConfigError;
+use service_kit::{Checked, ConfigError};
 use store::StoreConfig;
 
 /// Where the keys are described, for `--print-config`.
@@ -192,9 +192,8 @@ impl Default for Prune {
     }
 }
 
-impl Config {
-    /// Checks what the types cannot.
-    pub fn check(&self) -> Result<(), ConfigError> {
+impl Checked for Config {
+    fn check(&self) -> Result<(), ConfigError> {
         let positive = [
             ("requests.in_work", self.requests.in_work),
             ("commit.batches_in_flight", self.commit.batches_in_flight),
@@ -216,7 +215,9 @@ impl Config {
         }
         Ok(())
     }
+}
 
+impl Config {
     /// Entry and document in one transaction per update.
     pub fn writes_through(&self) -> bool {
         self.snapshot.updates == 1

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use bus::Bus;
 use protocol::InstanceId;
+use service_kit::Checked as _;
 use store::{Store, StoreError};
 use tokio::time::MissedTickBehavior;
 

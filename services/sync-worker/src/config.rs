@@ -2,7 +2,7 @@
 
 use bus::BusConfig;
 use serde::{Deserialize, Serialize};
-use service_kit::ConfigError;
+use service_kit::{Checked, ConfigError};
 use store::StoreConfig;
 
 use crate::plan::{ConflictPolicy, Policy, RemovedPolicy};
@@ -108,9 +108,8 @@ pub struct DryRun {
     pub sessions: Vec<protocol::SessionId>,
 }
 
-impl Config {
-    /// Checks what the types cannot.
-    pub fn check(&self) -> Result<(), ConfigError> {
+impl Checked for Config {
+    fn check(&self) -> Result<(), ConfigError> {
         let positive = [
             ("sync.at_once", self.sync.at_once as u64),
             ("sync.documents_per_second", self.sync.documents_per_second.into()),
@@ -122,7 +121,7 @@ impl Config {
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::invalid(key, "must be at least 1"));
         }
-        // Gateways renew their keys every 5 s: one that is a little late has not gone.
+        // Gateways renew their keys every 3 s: one that is a little late has not gone.
         if self.presence.timeout_ms < 6_000 {
             return Err(ConfigError::invalid("presence.timeout_ms", "must be at least 6000"));
         }
@@ -132,7 +131,9 @@ impl Config {
         }
         Ok(())
     }
+}
 
+impl Config {
     pub(crate) fn policy(&self) -> Policy {
         Policy { removed: self.sync.removed, conflict: self.sync.conflict }
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
 use protocol::subject::{STREAM_SYNC, SYNC_QUEUE};
-use service_kit::Service;
+use service_kit::{Checked as _, Service};
 use store::Store;
 use tokio::sync::Semaphore;
 

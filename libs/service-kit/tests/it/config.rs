@@ -7,6 +7,7 @@ fn a_bad_configuration_exits_64_and_names_the_key() {
         ("STATEWARD_ADMIN__LISTEN", "nowhere", "admin.listen (from STATEWARD_ADMIN__LISTEN): "),
         ("STATEWARD_IDLE__BEHAVIOUR", "lazy", "idle.behaviour (from STATEWARD_IDLE__BEHAVIOUR): unknown variant `lazy`"),
         ("STATEWARD_IDLE__BEHAVIOUR", "is-misconfigured", "idle.behaviour: this one makes no sense"),
+        ("STATEWARD_IDLE__BEHAVIOUR", "is-wrong", "idle.behaviour: this one is wrong"),
         ("STATEWARD_INSTANCE__ID", "a.b", "instance.id: "),
         ("STATEWARD_LOG__LEVEL", "a=b=c", "log.level: "),
         ("STATEWARD_CONFIG", "/does/not/exist.toml", "/does/not/exist.toml: "),
