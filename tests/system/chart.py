@@ -1,6 +1,6 @@
 """Renders the Helm chart with Helm's own engine, as a library, and writes what comes out as JSON.
 
-Reads {"chart": path, "compose": path, "schemas": path of the wheel with Kubernetes' schemas, "kubernetes": version, "values": {...}};
+Reads {"chart": path, "compose": path, "schemas": path of the wheel with Kubernetes' schemas, "kubernetes": version, "values": {...} or path};
 writes {"lint": [...], "manifests": [...], "definitions": {...}, "compose": {...}}, or {"refused": why}.
 """
 
@@ -13,6 +13,9 @@ from helm_python import chart as helm
 from helm_python.errors import HelmError
 
 asked = json.load(sys.stdin)
+if isinstance(asked["values"], str):
+    with open(asked["values"], encoding="utf-8") as file:
+        asked["values"] = yaml.safe_load(file)
 try:
     chart = helm.Chart.load(asked["chart"])
     chart.validate_schema(asked["values"])

@@ -21,25 +21,112 @@ use super::chart;
 const KUBERNETES: &str = "1.33.0";
 const SERVICES: [&str; 3] = ["gateway", "state-authority", "sync-worker"];
 
-/// Every switch on.
+/// Every switch on, and every value another than the chart's own.
 fn everything() -> Value {
+    let service = |number: u64| {
+        json!({
+            "replicas": 40 + number,
+            "resources": {"requests": {"cpu": format!("11{number}m"), "memory": format!("12{number}Mi")}, "limits": {"memory": format!("13{number}Mi")}},
+            "autoscaling": {"enabled": number < 2, "minReplicas": 50 + number, "maxReplicas": 60 + number, "cpuPercent": 80 + number},
+            "config": {"SHUTDOWN__DEADLINE_MS": format!("700{number}")},
+        })
+    };
     json!({
-        "image": {"tag": "1.2.3"}, "imagePullSecrets": [{"name": "pull"}],
-        "nats": {"tlsSecret": "nats-tls", "passwordSecrets": {"gateway": "a", "state-authority": "b", "sync-worker": "c"}},
-        "auth": {"allowedOrigins": ["https://play.example.org"]},
-        "ingress": {"enabled": true, "host": "play.example.org", "tlsSecret": "tls"},
-        "telemetry": {"otlpEndpoint": "http://collector:4318"},
-        "networkPolicy": {"enabled": true}, "serviceMonitor": {"enabled": true},
-        "services": {
-            "gateway": {"autoscaling": {"enabled": true}, "config": {"NATS__STREAMS__REPLICAS": "3"}},
-            "state-authority": {"autoscaling": {"enabled": true}, "config": {"NATS__STREAMS__REPLICAS": "3"}},
+        "image": {"repository": "registry.example.org/sw", "tag": "1.2.3", "pullPolicy": "Always"}, "imagePullSecrets": [{"name": "pull-key"}],
+        "nats": {
+            "servers": "tls://one:4222,tls://two:4222", "tlsSecret": "nats-tls-files",
+            "passwordSecrets": {"gateway": "pw-gateway", "state-authority": "pw-authority", "sync-worker": "pw-sync"},
         },
+        "mongo": {"database": "tables", "uriSecrets": {"state-authority": "uri-authority", "sync-worker": "uri-sync"}},
+        "auth": {
+            "algorithm": "rs256", "secret": "auth-key", "issuer": "https://id.example.org", "audience": "players",
+            "allowedOrigins": ["https://play.example.org"],
+        },
+        "membership": {"url": "https://members.example.org/{sessionId}", "secret": "members-key"},
+        "services": {"gateway": service(0), "state-authority": service(1), "sync-worker": service(2)},
+        "migration": {
+            "enabled": true, "command": "verify", "uriSecret": "uri-migration",
+            "resources": {"requests": {"cpu": "141m", "memory": "142Mi"}, "limits": {"memory": "143Mi"}},
+        },
+        "terminationGracePeriodSeconds": 77,
+        "ingress": {
+            "enabled": true, "className": "other-ingress", "host": "host.example.org", "tlsSecret": "host-tls",
+            "annotations": {"example.org/sticky": "by-cookie"},
+        },
+        "telemetry": {"otlpEndpoint": "http://collector:4318", "sampler": "parentbased_always_on", "samplerArg": "0.25"},
+        "networkPolicy": {"enabled": true, "monitoringNamespace": "watchers"}, "serviceMonitor": {"enabled": true, "interval": "17s"},
     })
+}
+
+/// As [`everything`], with the keys of tokens from where their issuer publishes them.
+fn with_published_keys() -> Value {
+    let mut values = everything();
+    values["auth"]["algorithm"] = json!("es256");
+    values["auth"]["jwksUrl"] = json!("https://id.example.org/jwks.json");
+    values
+}
+
+/// Nothing beside the published keys is read from a Secret by the gateway.
+fn published_keys_alone() -> Value {
+    json!({"auth": {"algorithm": "eddsa", "jwksUrl": "https://id.example.org/jwks.json"}})
+}
+
+#[test]
+fn every_value_of_the_schema_reaches_a_manifest() -> anyhow::Result<()> {
+    let (mut rendered, mut given) = (String::new(), BTreeMap::new());
+    for values in [everything(), with_published_keys()] {
+        flatten(&values, "", &mut given);
+        rendered.push_str(&render(&values)?["manifests"].to_string());
+    }
+    let schema: Value = serde_json::from_str(&fs::read_to_string(chart().join("values.schema.json"))?)?;
+    for leaf in super::leaves(&schema) {
+        let places = if leaf.contains('*') { SERVICES.map(|service| leaf.replace('*', service)).to_vec() } else { vec![leaf] };
+        for place in places.iter().filter(|place| *place != "global" && !place.ends_with(".enabled")) {
+            let below =
+                |given: &&String| *given == place || given.starts_with(&format!("{place}.")) || given.starts_with(&format!("{place}["));
+            ensure!(given.keys().any(|given| below(&given)), "this test gives no {place}");
+        }
+    }
+    // With an autoscaler there is no number of pods to give.
+    let unused = ["services.gateway.replicas", "services.state-authority.replicas"];
+    let unscaled = |place: &str| place.starts_with("services.sync-worker.autoscaling");
+    for (place, value) in given.iter().filter(|(place, _)| !unused.contains(&place.as_str()) && !unscaled(place)) {
+        ensure!(rendered.contains(value), "{place}: {value} is in no manifest");
+    }
+    let kinds = |kind: &str| rendered.matches(&format!("\"kind\":\"{kind}\"")).count();
+    for (kind, count) in [
+        ("NetworkPolicy", 6),
+        ("ServiceMonitor", 6),
+        ("PodDisruptionBudget", 6),
+        ("HorizontalPodAutoscaler", 4),
+        ("Ingress", 2),
+        ("Job", 2),
+    ] {
+        ensure!(kinds(kind) == count, "{} of {kind}", kinds(kind));
+    }
+    Ok(())
+}
+
+/// Texts and numbers, by where they stand.
+fn flatten(value: &Value, place: &str, found: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, below) in fields {
+                flatten(below, &if place.is_empty() { key.clone() } else { format!("{place}.{key}") }, found);
+            }
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| flatten(element, &format!("{place}[]"), found)),
+        Value::String(text) => drop(found.insert(place.to_owned(), text.clone())),
+        Value::Number(number) => drop(found.insert(place.to_owned(), number.to_string())),
+        Value::Bool(_) | Value::Null => {}
+    }
 }
 
 #[test]
 fn helm_renders_what_kubernetes_takes_and_the_services_start_with() -> anyhow::Result<()> {
-    for (values, least) in [(json!({}), 12), (everything(), 18)] {
+    let production = json!(chart().join("values.production.yaml"));
+    let all = [(json!({}), 12), (published_keys_alone(), 12), (everything(), 18), (with_published_keys(), 18), (production, 18)];
+    for (values, least) in all {
         let rendered = render(&values)?;
         // One word of advice: the chart has no icon.
         let faults = rendered["lint"].as_array().context("what the linter says")?.iter().filter(|said| said["severity"].as_u64() > Some(1));
@@ -65,6 +152,39 @@ fn helm_renders_what_kubernetes_takes_and_the_services_start_with() -> anyhow::R
             starts_with(service, variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))).collect())?;
         }
     }
+    Ok(())
+}
+
+#[test]
+fn the_migration_is_a_job_of_its_own_that_runs_when_asked_for() -> anyhow::Result<()> {
+    let job = |rendered: &Value| rendered["manifests"].as_array().and_then(|all| all.iter().find(|one| one["kind"] == "Job").cloned());
+    ensure!(job(&render(&json!({}))?).is_none(), "nobody asked for a migration");
+    let program = service::program_of("migration-job")?;
+    for command in ["plan", "apply", "verify", "rollback"] {
+        let rendered = render(&json!({"migration": {"enabled": true, "command": command}}))?;
+        let pod = &job(&rendered).context("no job")?["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        ensure!(pod["securityContext"]["runAsNonRoot"] == true && pod["restartPolicy"] == "Never", "{pod}");
+        ensure!(container["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "stateward-mongo-migration", "{container}");
+        let arguments = container["args"].as_array().context("arguments")?.iter().map(text);
+        // The program knows the command: it goes as far as to miss its database.
+        let run = Command::new(&program).args(arguments).env_clear().output()?;
+        let said = String::from_utf8_lossy(&run.stderr);
+        ensure!(run.status.code() == Some(64) && said.contains("--uri is missing"), "{command}: {said}");
+    }
+    let unknown = render(&json!({"migration": {"enabled": true, "command": "aply"}}))?;
+    ensure!(text(&unknown["refused"]).contains("migration"), "{unknown}");
+    Ok(())
+}
+
+#[test]
+fn long_polling_stays_at_its_gateway_by_the_ingress_and_by_the_service() -> anyhow::Result<()> {
+    let rendered = render(&json!({"ingress": {"enabled": true, "host": "play.example.org"}}))?;
+    let manifests = rendered["manifests"].as_array().context("manifests")?;
+    let named = |kind: &str| manifests.iter().find(|manifest| manifest["kind"] == kind && manifest["metadata"]["name"] == "demo-gateway");
+    let annotations = &named("Ingress").context("no ingress")?["metadata"]["annotations"];
+    ensure!(annotations["nginx.ingress.kubernetes.io/affinity"] == "cookie", "{annotations}");
+    ensure!(named("Service").context("no service")?["spec"]["sessionAffinity"] == "ClientIP");
     Ok(())
 }
 
@@ -97,7 +217,7 @@ fn the_services_start_with_what_compose_gives_them() -> anyhow::Result<()> {
     let compose = &render(&json!({}))?["compose"];
     for service in SERVICES {
         let variables = compose["services"][service]["environment"].as_object().with_context(|| format!("compose has no {service}"))?;
-        let secret = |value: &Value| if text(value).starts_with("${AUTH_SECRET") { "x7Qm".repeat(12) } else { text(value) };
+        let secret = |value: &Value| if text(value).starts_with("${AUTH_SECRET") { secret() } else { text(value) };
         starts_with(service, variables.iter().map(|(key, value)| (key.clone(), secret(value))).collect())?;
     }
     Ok(())
@@ -113,7 +233,13 @@ fn starts_with(service: &str, variables: BTreeMap<String, String>) -> anyhow::Re
             Some(file) => {
                 let path = scratch.path().join(file);
                 fs::create_dir_all(path.parent().context("a file stands in a directory")?)?;
-                let content = if file.ends_with("uri") { "mongodb://mongo/?replicaSet=stateward".to_owned() } else { "x7Qm".repeat(12) };
+                let content = match path.file_name().and_then(|name| name.to_str()) {
+                    Some("uri") => "mongodb://mongo/?replicaSet=stateward".to_owned(),
+                    Some("public-key") => {
+                        rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)?.public_key_pem()
+                    }
+                    _ => secret(),
+                };
                 fs::write(&path, content)?;
                 path.display().to_string()
             }
@@ -188,6 +314,11 @@ fn pip(arguments: &[&str], target: &Path) -> anyhow::Result<()> {
         bail!("fetching what renders the chart: {}", String::from_utf8_lossy(&done.stderr));
     }
     Ok(())
+}
+
+/// One that the gateway takes.
+fn secret() -> String {
+    testkit::Signer::default().secret().to_owned()
 }
 
 fn text(value: &Value) -> String {
