@@ -4,6 +4,7 @@ use std::{net::IpAddr, ops::DerefMut, sync::Arc};
 
 use bytes::Bytes;
 use protocol::{ConnectionId, ErrorBody};
+use service_kit::{Span, trace::Kind as SpanKind};
 
 use super::{
     AckId, CloseCode, Closed, Connection, Credentials, Frame, Handler, Refusal, Transport,
@@ -95,22 +96,25 @@ impl<H: Handler> Session<H> {
         let Some(caller) = self.caller.take() else { return self.channel.close(CloseCode::Malformed) };
         let Caller { address, origin, cookie } = *caller;
         let credentials = Credentials { token: login.token, cookie, origin, address, transport };
+        let span = Span::receive(None, SpanKind::Server, "auth");
+        let trace_id = span.context().trace_id();
         let decided = tokio::time::timeout(self.server.config.auth_timeout(), self.server.handler.authenticate(credentials)).await;
         let client = match decided {
             Ok(Ok(client)) => client,
-            Ok(Err(refusal)) => return self.refuse(&login.answer, &refusal),
+            Ok(Err(refusal)) => return self.refuse(&login.answer, refusal, &span),
             Err(_) => {
                 let error = ErrorBody::unavailable("TIMEOUT", "authentication took too long: connect again");
-                return self.refuse(&login.answer, &Refusal { code: CloseCode::Internal, error: Box::new(error) });
+                return self.refuse(&login.answer, Refusal { code: CloseCode::Internal, error: Box::new(error) }, &span);
             }
         };
         let Ok(id) = service_kit::random_id().parse::<ConnectionId>() else {
             return self.channel.close(CloseCode::Internal);
         };
+        let connected = || format!(r#"{{"success":true,"connectionId":"{id}","traceId":"{trace_id}"}}"#);
         let welcome = match &login.answer {
-            LoginAnswer::Ack(Some(ack)) => Some(Frame::ack(ack, format!(r#"{{"success":true,"connectionId":"{id}"}}"#).as_bytes())),
+            LoginAnswer::Ack(Some(ack)) => Some(Frame::ack(ack, connected().as_bytes())),
             LoginAnswer::Ack(None) => None,
-            LoginAnswer::Event => Some(Frame::event("auth", format!(r#"{{"success":true,"connectionId":"{id}"}}"#))),
+            LoginAnswer::Event => Some(Frame::event("auth", connected())),
             LoginAnswer::Namespace => Some(Frame::packet(format!(r#"40{{"sid":"{id}"}}"#))),
         };
         if welcome.is_some_and(|frame| self.channel.answer(&frame).is_err()) {
@@ -121,7 +125,9 @@ impl<H: Handler> Session<H> {
         self.connection = Some(connection);
     }
 
-    fn refuse(&self, answer: &LoginAnswer, refusal: &Refusal) {
+    fn refuse(&self, answer: &LoginAnswer, mut refusal: Refusal, span: &Span) {
+        span.fail(refusal.error.details.reason.clone());
+        refusal.error.trace_id = Some(span.context().trace_id());
         // An `ErrorBody` is a plain tree of texts and numbers, which always has a JSON form.
         let error = serde_json::to_string(&refusal.error).unwrap_or_else(|_| "{}".into());
         let refused = format!(r#"{{"success":false,"error":{error}}}"#);

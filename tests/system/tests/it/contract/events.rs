@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use testkit::{Client, PlatformOptions, Transport};
+use testkit::{
+    Client, PlatformOptions, Transport,
+    client::websocket::{Message, WebSocket},
+};
 
 use super::Contract;
 use crate::table::{GM, Table};
@@ -70,12 +73,14 @@ async fn every_example_is_answered_and_told_as_the_document_says() -> anyhow::Re
     let api = Contract::served(&table.platform.url(), "/api/asyncapi.json").await?;
     let sent = sent_by_clients(&api.document)?;
     ensure!(sent.len() > 20);
+    logins(&api, &table).await?;
     for transport in [Transport::WebSocket, Transport::SocketIo] {
         let connect = async |token: &str| Client::connect(transport, &table.platform.url(), token).await;
         let clients = [
             ("gm", connect(&table.token(GM)).await?),
             ("participant", connect(&table.token("ann")).await?),
             ("service", connect(&table.platform.signer.scoped("sage", "Sage", "stateward:system")).await?),
+            ("outsider", connect(&table.token("mallory")).await?),
         ];
         for (role, client) in &clients[..2] {
             let joined = client.request("gameSession:join", json!(table.session)).await?;
@@ -83,7 +88,9 @@ async fn every_example_is_answered_and_told_as_the_document_says() -> anyhow::Re
         }
         // The last transport ends the session.
         for one in sent.iter().filter(|one| one.name != "gameSession:end" || transport == Transport::SocketIo) {
-            try_one(&api, &table, &clients, one).await.with_context(|| format!("{} over {transport:?}", one.name))?;
+            let what = || format!("{} over {transport:?}", one.name);
+            refused_to_others(&api, &table, &clients, one).await.with_context(what)?;
+            try_one(&api, &table, &clients, one).await.with_context(what)?;
         }
         let mut told = BTreeSet::new();
         for (role, client) in &clients {
@@ -100,8 +107,48 @@ async fn every_example_is_answered_and_told_as_the_document_says() -> anyhow::Re
     table.platform.stop().await
 }
 
-async fn try_one(api: &Contract, table: &Table, clients: &[(&str, Client)], one: &Sent) -> anyhow::Result<()> {
-    let client = &clients.iter().find(|(role, _)| *role == one.sender).with_context(|| format!("no client is a {}", one.sender))?.1;
+/// What the first frame of a WebSocket is answered, taken and refused.
+async fn logins(api: &Contract, table: &Table) -> anyhow::Result<()> {
+    for (token, taken) in [(table.token(GM), true), ("nobody's".to_owned(), false)] {
+        let mut socket = WebSocket::connect(&table.platform.url(), "/ws", &[]).await?;
+        socket.send_text(&json!({"event": "auth", "id": 1, "data": {"token": token}}).to_string()).await?;
+        let Message::Text(answer) = socket.next().await? else { anyhow::bail!("no answer to a login") };
+        let answer = serde_json::from_str::<Value>(&answer)?["data"].take();
+        ensure!(answer["success"] == taken, "{answer}");
+        api.check("ConnectedReply", &answer)?;
+        let trace = if taken { &answer["traceId"] } else { &answer["error"]["traceId"] };
+        ensure!(trace.as_str().is_some_and(|id| id.len() == 32), "{answer}");
+    }
+    Ok(())
+}
+
+/// Everyone else who is there and may not send it is told so. Then the right one sends the same, and finds nothing changed.
+async fn refused_to_others(api: &Contract, table: &Table, clients: &[(&str, Client)], one: &Sent) -> anyhow::Result<()> {
+    let others: &[&str] = match (one.sender.as_str(), one.name.as_str()) {
+        // Of no session, or a way out of one.
+        (_, "auth:refresh" | "map:generate" | "map:edit" | "map:detect-features" | "gameSession:leave") => &[],
+        // A service may act for the platform: what it changes is of the source `system`.
+        ("gm", "gameState:update" | "gameSession:end" | "gm:session-control") => &["participant", "outsider"],
+        ("gm", _) => &["participant", "service", "outsider"],
+        ("service", _) => &["gm", "participant", "outsider"],
+        // Services see sessions that they speak to.
+        (_, "gameSession:join" | "gameState:requestFull") => &["outsider"],
+        _ => &["service", "outsider"],
+    };
+    for (role, client) in clients.iter().filter(|(role, _)| others.contains(role)) {
+        let answer = client.request(&event_of(one), data_of(table, clients, one).await?).await?;
+        api.check(&one.ack, &answer)?;
+        ensure!(answer["error"]["code"] == "PERMISSION_DENIED", "from {role}: {answer}");
+    }
+    Ok(())
+}
+
+fn event_of(one: &Sent) -> String {
+    if one.name.ends_with(':') { format!("{}step", one.name) } else { one.name.clone() }
+}
+
+/// The example, of this table.
+async fn data_of(table: &Table, clients: &[(&str, Client)], one: &Sent) -> anyhow::Result<Value> {
     let gm = &clients[0].1;
     let mut data = one.example.clone();
     if data == "s1" {
@@ -123,8 +170,13 @@ async fn try_one(api: &Contract, table: &Table, clients: &[(&str, Client)], one:
     if let Some(mention) = data.get_mut("mentions").and_then(|mentions| mentions.get_mut(0)) {
         mention["id"] = GM.into();
     }
-    let event = if one.name.ends_with(':') { format!("{}step", one.name) } else { one.name.clone() };
-    let answer = client.request(&event, data).await?;
+    Ok(data)
+}
+
+async fn try_one(api: &Contract, table: &Table, clients: &[(&str, Client)], one: &Sent) -> anyhow::Result<()> {
+    let client = &clients.iter().find(|(role, _)| *role == one.sender).with_context(|| format!("no client is a {}", one.sender))?.1;
+    let gm = &clients[0].1;
+    let answer = client.request(&event_of(one), data_of(table, clients, one).await?).await?;
     api.check(&one.ack, &answer)?;
     match one.name.as_str() {
         // No worker listens here, and the ping was none of ours.
