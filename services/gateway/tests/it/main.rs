@@ -18,3 +18,4 @@ mod second_delivery;
 mod sessions;
 mod stage;
 mod tokens;
+mod told;
