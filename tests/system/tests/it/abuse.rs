@@ -34,14 +34,19 @@ pub struct Attacker {
     pub token: String,
     pub player: String,
     pub session: String,
+    /// Another session of the same people.
+    pub second: String,
 }
 
 impl Attacker {
     async fn new(platform: &Platform) -> anyhow::Result<Self> {
-        let campaign = platform.load_campaign(&empty_campaign()).await?;
-        let session = platform.create_session(&campaign, "Next door", "mallory", &["minion"]).await?;
+        let open = async |name| {
+            let campaign = platform.load_campaign(&empty_campaign()).await?;
+            platform.create_session(&campaign, name, "mallory", &["minion"]).await
+        };
+        let (session, second) = (open("Next door").await?, open("Two doors on").await?);
         let sign = |user: &str| platform.signer.user(user, user);
-        Ok(Self { url: platform.url(), token: sign("mallory"), player: sign("minion"), session })
+        Ok(Self { url: platform.url(), token: sign("mallory"), player: sign("minion"), session, second })
     }
 
     /// A plain WebSocket that is logged in, and where nothing stands between us and the bytes.
@@ -151,9 +156,11 @@ fn percentile_99(took: &[Duration]) -> Duration {
 async fn every_kind_of_abuse_is_answered_as_documented_while_a_session_beside_it_loses_nothing() -> anyhow::Result<()> {
     let auth_timeout = AUTH_TIMEOUT.as_millis().to_string();
     let gateway_config = [("EDGE__AUTH_TIMEOUT_MS", auth_timeout.as_str()), ("EDGE__HANDSHAKE_TIMEOUT_MS", auth_timeout.as_str())];
+    // Whoever is closed for reading slowly has time to read so far, on any machine.
+    let gateway_config = gateway_config.into_iter().chain([("EDGE__CLOSE_TIMEOUT_MS", "60000")]);
     // As behind a proxy, so that an attacker may have an address that is not ours.
     let proxied = [("EDGE__TRUSTED_PROXIES", "127.0.0.1"), ("EDGE__CONNECTIONS_PER_ADDRESS", "20")];
-    let gateway_config = gateway_config.into_iter().chain(proxied).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let gateway_config = gateway_config.chain(proxied).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let table = Table::set(PlatformOptions { authorities: 1, gateway_config, ..PlatformOptions::default() }.patient()).await?;
     let (gm, player) = (table.gm().await?, table.seat("ann", Transport::WebSocket).await?);
     let attacker = Attacker::new(&table.platform).await?;
@@ -162,7 +169,7 @@ async fn every_kind_of_abuse_is_answered_as_documented_while_a_session_beside_it
 
     done.store(false, Ordering::SeqCst);
     let abuse = async {
-        let (content, sockets) = tokio::join!(content::all(&attacker), sockets::all(&attacker, &table.platform.signer));
+        let (content, sockets) = tokio::join!(content::all(&attacker), sockets::all(&attacker, &table.platform));
         done.store(true, Ordering::SeqCst);
         content.and(sockets)
     };

@@ -21,11 +21,11 @@ fn reason(answer: &Value) -> &str {
 }
 
 /// An update with operations as text.
-fn update(session: &str, id: &str, version: u64, operations: &str) -> String {
+pub fn update(session: &str, id: &str, version: u64, operations: &str) -> String {
     format!(r#"{{"id":"{id}","sessionId":"{session}","version":"{version}","operations":{operations},"timestamp":1,"source":"gm"}}"#)
 }
 
-fn operation(kind: &str, path: &str, value: &str) -> String {
+pub fn operation(kind: &str, path: &str, value: &str) -> String {
     format!(r#"[{{"path":{},"operation":"{kind}","value":{value}}}]"#, json!(path))
 }
 

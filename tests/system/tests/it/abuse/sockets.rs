@@ -1,11 +1,11 @@
 //! Abuse of the connection: handshakes, frames, floods, silence, forged tokens, polling, REST.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::json;
 use testkit::{
-    Client, Signer, Transport,
+    Client, Platform, Signer, Transport,
     client::websocket::{Message, WebSocket, frame, opcode},
     http,
 };
@@ -15,9 +15,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::{AUTH_TIMEOUT, Attacker, PATIENCE, closed};
+use super::{
+    AUTH_TIMEOUT, Attacker, PATIENCE, closed,
+    content::{operation, update},
+};
 
-pub async fn all(attacker: &Attacker, signer: &Signer) -> anyhow::Result<()> {
+pub async fn all(attacker: &Attacker, platform: &Platform) -> anyhow::Result<()> {
+    let signer = &platform.signer;
     frames(attacker).await.context("frames")?;
     handshakes(attacker).await.context("handshakes")?;
     tokens(attacker, signer).await.context("tokens")?;
@@ -25,6 +29,7 @@ pub async fn all(attacker: &Attacker, signer: &Signer) -> anyhow::Result<()> {
     rest(attacker).await.context("REST")?;
     names(attacker, signer).await.context("names")?;
     half_open(attacker).await.context("half-open connections")?;
+    slow_reader(attacker, platform).await.context("a slow reader")?;
     crowds(attacker).await.context("crowds")?;
     throng(attacker).await.context("a throng")
 }
@@ -151,12 +156,6 @@ async fn rest(attacker: &Attacker) -> anyhow::Result<()> {
         ensure!(answer.status == status || (path == "/metrics" && answer.status != 200), "{path}: {}", answer.status);
     }
     ensure!(http::get(&attacker.url, "/api/sessions/x", None).await?.status == 401, "no token");
-    // A body that never ends does not hold its connection for ever.
-    let slow =
-        format!("POST /api/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{", attacker.token);
-    let mut stream = TcpStream::connect(attacker.url.trim_start_matches("http://")).await?;
-    stream.write_all(slow.as_bytes()).await?;
-    drop(stream);
     Ok(())
 }
 
@@ -174,10 +173,15 @@ async fn names(attacker: &Attacker, signer: &Signer) -> anyhow::Result<()> {
 }
 
 async fn half_open(attacker: &Attacker) -> anyhow::Result<()> {
-    // Opens a WebSocket and never says who it is; connects and says nothing; or half a request.
+    // Opens a WebSocket and never says who it is; connects and says nothing; half a request; a body that never ends.
     let mut silent = WebSocket::connect(&attacker.url, "/ws", &[]).await?;
     let half = b"GET /ws HTTP/1.1\r\nHost:";
-    let (no_login, nothing, half) = tokio::join!(closed(&mut silent), raw(attacker, b""), raw(attacker, half));
+    let token = &attacker.token;
+    let body = format!("POST /api/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{");
+    let (no_login, nothing, half, body) =
+        tokio::join!(closed(&mut silent), raw(attacker, b""), raw(attacker, half), raw(attacker, body.as_bytes()));
+    let body = body?;
+    ensure!(body.starts_with("HTTP/1.1 408") && body.contains("SLOW_BODY"), "{body}");
     let no_login = no_login?;
     ensure!(no_login == 3501, "no login: closed with {no_login}");
     for answer in [nothing?, half?] {
@@ -188,6 +192,55 @@ async fn half_open(attacker: &Attacker) -> anyhow::Result<()> {
     let found = closed(&mut early).await?;
     ensure!(found == 3500, "an event before the login: closed with {found}");
     Ok(())
+}
+
+/// Joins a session and does not read, while its game master sends large updates. It is told to catch up; and is closed, if it falls
+/// behind again soon.
+async fn slow_reader(attacker: &Attacker, platform: &Platform) -> anyhow::Result<()> {
+    let session = attacker.second.as_str();
+    let mut slow = WebSocket::connect(&attacker.url, "/ws", &[]).await?;
+    for (id, event, data) in [(1, "auth", json!({"token": attacker.player})), (2, "gameSession:join", json!(session))] {
+        slow.send_text(&json!({"event": event, "id": id, "data": data}).to_string()).await?;
+    }
+    reads_until(&mut slow, "\"id\":2").await?.context("closed before it has joined")?;
+    let counted = async |name: &str| platform.gateways[0].service.metric(&format!("stateward_gateway_{name}_total"), &[]).await;
+    let mut gm = attacker.socket().await?;
+    let large = json!("x".repeat(200_000)).to_string();
+    let (mut version, mut resyncs) = (0, counted("resyncs").await?);
+    while counted("slow_closes").await? == 0.0 {
+        let update = update(session, &format!("l{version}"), version, &operation("set", "pluginData.large", &large));
+        let answer = gm.ask("gameState:update", &update).await?;
+        if answer["success"] == true {
+            version += 1;
+        } else {
+            let after = answer["error"]["retryAfterMs"].as_u64().with_context(|| answer.to_string())?;
+            tokio::time::sleep(Duration::from_millis(after)).await;
+        }
+        ensure!(version < 2_000, "nobody was found to be slow");
+        // Had it been behind for longer than is held against it, it is told once more.
+        if counted("resyncs").await? > resyncs {
+            resyncs = counted("resyncs").await?;
+            reads_until(&mut slow, "gameState:resync").await?.context("closed before it was told")?;
+        }
+    }
+    ensure!(resyncs > 0.0, "it was closed without a word");
+    let found = closed(&mut slow).await?;
+    ensure!(found == 3008, "closed with {found}");
+    Ok(())
+}
+
+/// Reads up to a message that says this; none, if the connection ends before.
+async fn reads_until(socket: &mut WebSocket, says: &str) -> anyhow::Result<Option<()>> {
+    let read = async {
+        loop {
+            match socket.next().await? {
+                Message::Text(text) if text.contains(says) => return Ok(Some(())),
+                Message::Closed(..) => return Ok(None),
+                _ => {}
+            }
+        }
+    };
+    timeout(PATIENCE, read).await.with_context(|| format!("nothing said {says}"))?
 }
 
 /// As many connections as one user may have, and one more.
