@@ -9,6 +9,7 @@ use testkit::{
     client::{accepted, update},
     eventually, http,
     process::Output,
+    service::workspace,
 };
 
 use crate::table::{GM, Table};
@@ -45,7 +46,8 @@ async fn an_update_and_a_connection_leave_a_line_each_with_the_documented_fields
     level(authority, "info").await?;
     accepted(send("u-after", 2).await?)?;
 
-    let fields = ["session", "update", "version", "user", "result", "reason", "elapsed_us", "trace_id"];
+    let fields = documented("stateward::updates")?;
+    ensure!(fields.len() == 8, "{fields:?}");
     for line in &lines {
         has_exactly(line, &fields)?;
         ensure!(line["session"] == session && line["user"] == GM && line["trace_id"] == TRACE && line["elapsed_us"].is_u64(), "{line}");
@@ -59,7 +61,9 @@ async fn an_update_and_a_connection_leave_a_line_each_with_the_documented_fields
 
     gm.close().await;
     let lines = lines_of("gateway", "stateward::connections", 1).await?;
-    has_exactly(&lines[0], &["connection", "user", "sessions", "reason", "lasted_ms"])?;
+    let fields = documented("stateward::connections")?;
+    ensure!(fields.len() == 5, "{fields:?}");
+    has_exactly(&lines[0], &fields)?;
     ensure!(lines[0]["user"] == GM && lines[0]["sessions"] == 1 && lines[0]["lasted_ms"].is_u64(), "{}", lines[0]);
 
     table.platform.stop().await?;
@@ -94,9 +98,24 @@ async fn lines_of(service: &str, target: &str, least: usize) -> anyhow::Result<V
     .await
 }
 
-fn has_exactly(line: &Value, fields: &[&str]) -> anyhow::Result<()> {
+/// The fields of a kind of lines, as the runbook's table has them.
+fn documented(target: &str) -> anyhow::Result<BTreeSet<String>> {
+    let runbook = fs::read_to_string(workspace().join("deploy/README.md"))?;
+    let (mut fields, mut is_ours) = (BTreeSet::new(), false);
+    for line in runbook.lines().skip_while(|line| !line.starts_with("**Logs**")).take_while(|line| !line.starts_with("## ")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, of, _, names, ..] = cells.as_slice() else { continue };
+        is_ours = if of.is_empty() { is_ours } else { of.starts_with(&format!("`{target}`")) };
+        if is_ours {
+            fields.extend(names.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    Ok(fields)
+}
+
+fn has_exactly(line: &Value, fields: &BTreeSet<String>) -> anyhow::Result<()> {
     let found: BTreeSet<_> = line.as_object().context("a line is an object")?.keys().map(String::as_str).collect();
-    let wanted: BTreeSet<_> = COMMON.iter().chain(fields).copied().collect();
+    let wanted: BTreeSet<_> = COMMON.into_iter().chain(fields.iter().map(String::as_str)).collect();
     ensure!(found == wanted, "fields {found:?}, documented {wanted:?}");
     Ok(())
 }

@@ -27,6 +27,12 @@ async fn every_metric_that_dashboards_and_alerts_name_is_exported() {
                 missing.insert(format!("{file}: {name}"));
             }
         }
+        for (name, label) in expressions.iter().flat_map(|expression| labels_of(expression)) {
+            let has = |labels: &String| labels.contains(&format!("{label}=\""));
+            if !exported.get(name).is_some_and(has) {
+                missing.insert(format!("{file}: {name} with the label {label}"));
+            }
+        }
     }
     assert!(missing.is_empty(), "not exported: {missing:#?}");
 
@@ -60,11 +66,14 @@ async fn every_metric_that_dashboards_and_alerts_name_is_exported() {
 fn every_alert_is_explained_in_the_runbook() {
     let runbook = fs::read_to_string(workspace().join("deploy/README.md")).unwrap();
     let rules = fs::read_to_string(directory().join("alerts.yaml")).unwrap();
-    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let alerts: BTreeSet<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() >= 10);
-    for alert in alerts {
-        assert!(runbook.contains(&format!("`{alert}`")), "deploy/README.md does not say what to do about {alert}");
-    }
+    // What it means, and what to do.
+    let section = runbook.split("\n## Alerts\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")?.1.split_once(" | "));
+    let explained: BTreeSet<_> = section.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once("` | ")?.0)).collect();
+    assert_eq!(explained, alerts, "the runbook has a row for each rule, and for no other");
+    assert_eq!(rows.filter(|(means, does)| !means.trim().is_empty() && !does.trim().is_empty()).count(), alerts.len());
 }
 
 /// With promtool where it is: on the PATH, named by STATEWARD_PROMTOOL, or to be had from Debian.
@@ -140,6 +149,19 @@ fn expressions() -> anyhow::Result<Vec<(String, Vec<String>)>> {
 fn metrics_of(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("stateward_"))
+}
+
+/// The labels that an expression selects by, each with its metric. Prometheus itself gives `job` and `instance`.
+fn labels_of(expression: &str) -> impl Iterator<Item = (&str, &str)> {
+    let selectors = expression.match_indices('{').filter_map(|(at, _)| {
+        let name = expression[..at].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+        Some((name, expression[at + 1..].split_once('}')?.0))
+    });
+    let selectors = selectors.filter(|(name, _)| name.starts_with("stateward_"));
+    selectors.flat_map(|(name, selector)| {
+        let matchers = selector.split(',').filter_map(|matcher| matcher.split(['=', '!']).next());
+        matchers.map(move |label| (name, label.trim())).filter(|(_, label)| !["job", "instance", ""].contains(label))
+    })
 }
 
 fn directory() -> PathBuf {
