@@ -18,7 +18,7 @@ mod turn;
 mod undo;
 mod verify;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use protocol::{
     Command, Epoch, ErrorBody, Outcome, SessionId, SessionSummary,
@@ -39,6 +39,14 @@ use crate::{
     request::Caller,
     session::Live,
 };
+
+/// Of the time for a command that waits for others, so much is kept for reading what it answers.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a command may wait for others.
+fn waits_until(deadline: Instant) -> Instant {
+    deadline.checked_sub(READ_WITHIN).unwrap_or(deadline)
+}
 
 impl Authority {
     pub(crate) async fn command(self: &Arc<Self>, caller: &Caller, session: &SessionId, command: Command) -> Result<Reported, ErrorBody> {

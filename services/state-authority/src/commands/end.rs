@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{
     force::is_frozen,
     turn::{Turn, wrong_status},
-    unreadable,
+    unreadable, waits_until,
 };
 use crate::{context::Authority, request::Caller};
 
@@ -54,10 +54,10 @@ impl Authority {
             return self.done_now(id, &head, ended.as_deref().or(Some(&*ending)), deadline).await;
         }
         self.mark_for_sync(caller, id, ending.version).await;
-        let mut head = head;
-        while head.status == SessionStatus::Ending && self.clock.instant() + LOOK_EVERY * 2 < deadline {
+        let (mut head, until) = (head, waits_until(deadline));
+        while head.status == SessionStatus::Ending && self.clock.instant() + LOOK_EVERY < until {
             tokio::time::sleep(LOOK_EVERY).await;
-            match self.fresh_head(id, deadline).await {
+            match self.fresh_head(id, until).await {
                 Ok(fresh) => head = fresh,
                 // The ending is committed: nothing may fail the request any more.
                 Err(_) => break,

@@ -8,7 +8,7 @@ use protocol::{
     sync::{SyncRequested, SyncTrigger},
 };
 
-use super::turn::only_leads;
+use super::{turn::only_leads, waits_until};
 use crate::{context::Authority, load::Fault, request::Caller};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -20,8 +20,8 @@ impl Authority {
         let deadline = caller.deadline;
         let head = self.fresh_head(id, deadline).await?;
         only_leads(caller, &head)?;
-        let document = || self.retried("read a session", deadline, || Box::pin(self.store.session(id)));
-        let before = document().await.map_err(Fault::Store)?.and_then(|document| document.sync);
+        let document = |deadline| self.retried("read a session", deadline, || Box::pin(self.store.session(id)));
+        let before = document(deadline).await.map_err(Fault::Store)?.and_then(|document| document.sync);
         let work = SyncRequested { session_id: id.clone(), trigger: SyncTrigger::Manual };
         let payload = serde_json::to_vec(&work).map_err(|error| ErrorBody::unavailable("INTERNAL", error.to_string()))?;
         let (subject, message_id) = (self.bus.subjects().session_sync(id), format!("{id}:manual:{}", caller.command_id()));
@@ -29,8 +29,11 @@ impl Authority {
             tracing::info!(session = %id, %error, "a sync that was asked for could not be marked");
             ErrorBody::unavailable("DISCONNECTED", "the work could not be marked")
         })?;
-        while self.clock.instant() + LOOK_EVERY * 2 < deadline {
-            let document = document().await.map_err(Fault::Store)?.ok_or_else(|| ErrorBody::session_not_found(id))?;
+        let until = waits_until(deadline);
+        while self.clock.instant() + LOOK_EVERY < until {
+            // It is marked: that it cannot be looked at now is no failure.
+            let Ok(document) = document(until).await else { break };
+            let document = document.ok_or_else(|| ErrorBody::session_not_found(id))?;
             let is_settled = document.sync.as_ref().is_some_and(|mark| {
                 let failed = mark.error.is_some() && document.sync != before;
                 mark.epoch == head.epoch && (mark.version >= head.version && mark.error.is_none() || failed)

@@ -15,7 +15,7 @@ async fn last_entry(world: &World) -> (Value, Value, Value) {
 async fn what_a_command_was_and_why_is_committed_with_its_entry_whatever_becomes_of_the_document() {
     let mongo = Mongo::start().await.unwrap();
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let _authority = world.authority_with(|config| config.requests.deadline_ms = 1_500).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 5_000).await;
     world.play().await;
     world.hit("u1", 0, 1).await.unwrap();
     assert_eq!(last_entry(&world).await, (json!("gm"), Value::Null, Value::Null), "an update is no command");

@@ -1,6 +1,6 @@
 use protocol::SessionStatus;
 use serde_json::{Value, json};
-use testkit::eventually;
+use testkit::{Mongo, NatsServer, eventually};
 
 use crate::support::{PATIENCE, World, admin, gm, kind, user};
 
@@ -135,7 +135,7 @@ async fn a_session_ends_when_the_backing_documents_are_written_and_not_before() 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_waits_too_long_says_so_and_has_its_exits() {
     let world = World::new().await;
-    let _authority = world.authority_with(|config| config.requests.deadline_ms = 600).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 4_000).await;
     world.play().await;
     let waiting = world.command(&gm(), json!({"command": "end"})).await.unwrap();
     assert_eq!(waiting.session.status, SessionStatus::Ending);
@@ -146,6 +146,20 @@ async fn an_end_that_waits_too_long_says_so_and_has_its_exits() {
     let forced = world.command(&admin(), json!({"command": "end", "force": true})).await.unwrap();
     assert_eq!(forced.session.status, SessionStatus::Ended);
     world.assert_chain(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_nobody_finishes_is_answered_in_time_though_reading_is_slow() {
+    let mongo = Mongo::start().await.unwrap();
+    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 4_000).await;
+    world.play().await;
+    // Session and campaign are read for the answer.
+    let slow = json!({"failCommands": ["find"], "blockConnection": true, "blockTimeMS": 200, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": "alwaysOn", "data": slow})).await.unwrap();
+    let waiting = world.command(&gm(), json!({"command": "end"})).await;
+    assert!(mongo.fail_point_off("failCommand").await.unwrap() >= 3, "the fault was hit");
+    assert_eq!(waiting.unwrap().session.status, SessionStatus::Ending);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,7 @@ async fn a_frozen_session_is_ended_or_deleted_by_force_and_its_campaign_is_free(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ending_that_cannot_be_finished_is_retried_resumed_or_forced() {
     let world = World::new().await;
-    let _authority = world.authority_with(|config| config.requests.deadline_ms = 600).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 4_000).await;
     world.play().await;
     let end = json!({"command": "end", "reason": "late"});
     // Nobody writes the campaign's documents here.

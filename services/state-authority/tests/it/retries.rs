@@ -92,11 +92,11 @@ async fn what_does_not_pass_by_itself_is_answered_at_once() {
 async fn a_command_of_many_stages_has_one_deadline_for_all_of_them() {
     let mongo = Mongo::start().await.unwrap();
     let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let _authority = world.authority_with(|config| config.requests.deadline_ms = 1_500).await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 6_000).await;
     world.play().await;
     let mut witness = Witness::of(&world).await;
     // Head, journal and document are read, and read again for the answer: more than three reads, and each stage fewer.
-    let slow = json!({"failCommands": ["find"], "blockConnection": true, "blockTimeMS": 400, "appName": "stateward"});
+    let slow = json!({"failCommands": ["find"], "blockConnection": true, "blockTimeMS": 1_600, "appName": "stateward"});
     mongo.fail_point("failCommand", json!({"mode": "alwaysOn", "data": slow})).await.unwrap();
     let refused = world.reported(&gm(), json!({"command": "verify"})).await.unwrap_err();
     assert!(mongo.fail_point_off("failCommand").await.unwrap() >= 3, "the fault was hit");
