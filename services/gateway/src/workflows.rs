@@ -36,6 +36,8 @@ pub async fn map(gateway: Arc<Gateway>, job: Job) -> Done {
 async fn request_map(gateway: &Gateway, job: &Job) -> Result<WorkflowId, ErrorBody> {
     let MapRequest { workflow_id, data } = serde_json::from_slice(&job.data).map_err(|error| malformed(&error))?;
     let user = &job.reply.conn().client().identity.user;
+    // Whatever the worker tells of it must not miss the one who asked.
+    gateway.users.listening(user, gateway.settings.request_timeout()).await?;
     let request =
         WorkflowRequest { event: &job.sent_as, workflow_id: &workflow_id, user_id: user, data, timestamp: gateway.clock.now_ms() };
     let payload = serde_json::to_vec(&request).expect("our own types become JSON");
