@@ -139,8 +139,10 @@ impl Committer {
 
     fn enqueue(&self, entry: Entry) -> Result<(), ErrorBody> {
         let mut queue = self.queue();
-        if queue.waiting.len() >= self.0.config.waiting {
-            return Err(ErrorBody::unavailable("BUSY", "too many updates wait to be committed").retry_after_ms(250));
+        let (waiting, most) = (queue.waiting.len(), self.0.config.waiting);
+        if waiting >= most {
+            let refusal = ErrorBody::unavailable("BUSY", "too many updates wait to be committed");
+            return Err(refusal.limit(most as u64, waiting as u64 + 1).retry_after_ms(250));
         }
         queue.waiting.push_back(entry);
         if queue.in_flight < self.0.config.batches_in_flight {
