@@ -17,7 +17,7 @@ fn contract() -> Contract {
     let (sent, told, subjects) = (events::sent(&mut book), events::told(&mut book), subjects::all(&mut book));
     book.writes::<messages::Frame>();
     book.reads::<messages::Auth>();
-    book.replies::<messages::Connected>();
+    book.acks::<messages::Connected>();
     bodies::add_to(&mut book);
     let schemas = book.finish();
     let asyncapi = asyncapi::document(&schemas, &sent, &told, &subjects);

@@ -115,7 +115,7 @@ async fn logins(api: &Contract, table: &Table) -> anyhow::Result<()> {
         let Message::Text(answer) = socket.next().await? else { anyhow::bail!("no answer to a login") };
         let answer = serde_json::from_str::<Value>(&answer)?["data"].take();
         ensure!(answer["success"] == taken, "{answer}");
-        api.check("ConnectedReply", &answer)?;
+        api.check("ConnectedAck", &answer)?;
         let trace = if taken { &answer["traceId"] } else { &answer["error"]["traceId"] };
         ensure!(trace.as_str().is_some_and(|id| id.len() == 32), "{answer}");
     }
