@@ -33,6 +33,7 @@ async fn a_reply_before_its_broadcast_is_the_answer_and_the_broadcast_goes_to_th
     let next = stage.script.commit_other();
     stage.script.publish(&next).await;
     sees(&gm, 2).await;
+    sees(&player, 2).await;
     assert_eq!((versions(&gm), versions(&player)), (vec![2], vec![1, 2]));
 }
 
