@@ -156,8 +156,9 @@ fn percentile_99(took: &[Duration]) -> Duration {
 async fn every_kind_of_abuse_is_answered_as_documented_while_a_session_beside_it_loses_nothing() -> anyhow::Result<()> {
     let auth_timeout = AUTH_TIMEOUT.as_millis().to_string();
     let gateway_config = [("EDGE__AUTH_TIMEOUT_MS", auth_timeout.as_str()), ("EDGE__HANDSHAKE_TIMEOUT_MS", auth_timeout.as_str())];
-    // Whoever is closed for reading slowly has time to read so far, on any machine.
-    let gateway_config = gateway_config.into_iter().chain([("EDGE__CLOSE_TIMEOUT_MS", "60000")]);
+    // Whoever is closed for reading slowly has time to read so far, on any machine; and the gateway to wait for that when it stops.
+    let patient = [("EDGE__CLOSE_TIMEOUT_MS", "15000"), ("SHUTDOWN__DEADLINE_MS", "60000")];
+    let gateway_config = gateway_config.into_iter().chain(patient);
     // As behind a proxy, so that an attacker may have an address that is not ours.
     let proxied = [("EDGE__TRUSTED_PROXIES", "127.0.0.1"), ("EDGE__CONNECTIONS_PER_ADDRESS", "20")];
     let gateway_config = gateway_config.chain(proxied).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
