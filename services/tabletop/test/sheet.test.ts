@@ -262,6 +262,11 @@ describe("the news", () => {
     await eventually(() => {
       expect(titles()).toEqual(["The game master is back"]);
     });
+    // The role went to somebody who is away.
+    at.gateway.say("gm:connection-status", { connected: false, since: Date.now() });
+    await eventually(() => {
+      expect(titles()).toEqual(["The game master is not here"]);
+    });
     const { session } = useGameSessionStore();
     useGameSessionStore().session = { ...session!, status: "scheduled" };
     await nextTick();

@@ -42,7 +42,8 @@ export function useSessionNews({ connection, sessionId }: OpenSession): void {
   watch(
     () => presence.gameMaster,
     (now) => {
-      if (now === "gone" && session.gmConnection?.since === undefined) tell("warn", "The game master is not here", "Play waits for them.", "game master");
+      // Only who is expected back has lost a connection: another has left, or was given the role while away.
+      if (now === "gone" && session.gmConnection?.graceUntil === undefined) tell("warn", "The game master is not here", "Play waits for them.", "game master");
       else if (now === "gone") tell("warn", "The game master lost the connection", "Play waits for them to come back.", "game master");
       else if (now === "silent") tell("warn", "The game master does not answer", "Their page is connected, but it is still. Play waits for it.", "game master");
       else tell("good", "The game master is back", "", "game master");
