@@ -13,6 +13,7 @@ mod fail_points;
 mod faults;
 mod guards;
 mod integrity;
+mod limits;
 mod modes;
 mod reads;
 mod repairs;
