@@ -14,10 +14,26 @@ use crate::{
 /// A time limit exceeded: it passes, and the driver does not repeat the command by itself.
 const PASSES: i32 = 50;
 
-/// The next two commands of a kind fail, of the platform and of nobody else.
+/// The next commands of a kind fail with a code, of the platform and of nobody else.
+async fn fails(mongo: &Mongo, command: &str, code: i32, times: u32) {
+    let told = json!({"failCommands": [command], "errorCode": code, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": {"times": times}, "data": told})).await.unwrap();
+}
+
 async fn failing(mongo: &Mongo, command: &str) {
-    let told = json!({"failCommands": [command], "errorCode": PASSES, "appName": "stateward"});
-    mongo.fail_point("failCommand", json!({"mode": {"times": 2}, "data": told})).await.unwrap();
+    fails(mongo, command, PASSES, 2).await;
+}
+
+/// A session at version 1, and an instance that has nothing of it in its cache.
+async fn cold(mongo: &Mongo) -> (World, Witness, Instance) {
+    let world = World::on(NatsServer::shared().await.unwrap(), mongo).await;
+    let first = world.authority().await;
+    world.play().await;
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u1", 0, 1).await.unwrap();
+    first.lifecycle.shutdown(crate::support::PATIENCE).await.unwrap();
+    let authority = world.authority().await;
+    (world, witness, authority)
 }
 
 fn retries(instance: &Instance, operation: &'static str) -> u64 {
@@ -27,14 +43,7 @@ fn retries(instance: &Instance, operation: &'static str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_writes_that_fail_for_a_moment_are_tried_again_and_nobody_notices() {
     let mongo = Mongo::start().await.unwrap();
-    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let first = world.authority().await;
-    world.play().await;
-    let mut witness = Witness::of(&world).await;
-    witness.hit(&world, "u1", 0, 1).await.unwrap();
-    first.lifecycle.shutdown(crate::support::PATIENCE).await.unwrap();
-
-    let authority = world.authority().await;
+    let (world, mut witness, authority) = cold(&mongo).await;
     failing(&mongo, "find").await;
     witness.hit(&world, "u2", 1, 2).await.unwrap();
     assert_eq!(retries(&authority, "load a session"), 2, "the fault was hit");
@@ -69,15 +78,8 @@ async fn reads_and_writes_that_fail_for_a_moment_are_tried_again_and_nobody_noti
 async fn what_does_not_pass_by_itself_is_answered_at_once() {
     const UNAUTHORIZED: i32 = 13;
     let mongo = Mongo::start().await.unwrap();
-    let world = World::on(NatsServer::shared().await.unwrap(), &mongo).await;
-    let first = world.authority().await;
-    world.play().await;
-    let mut witness = Witness::of(&world).await;
-    witness.hit(&world, "u1", 0, 1).await.unwrap();
-    first.lifecycle.shutdown(crate::support::PATIENCE).await.unwrap();
-    let authority = world.authority().await;
-    let told = json!({"failCommands": ["find"], "errorCode": UNAUTHORIZED, "appName": "stateward"});
-    mongo.fail_point("failCommand", json!({"mode": {"times": 1}, "data": told})).await.unwrap();
+    let (world, mut witness, authority) = cold(&mongo).await;
+    fails(&mongo, "find", UNAUTHORIZED, 1).await;
     let refused = witness.hit(&world, "u2", 1, 2).await.unwrap_err();
     assert_eq!(mongo.fail_point_off("failCommand").await.unwrap(), 1, "the fault was hit, and once");
     assert_eq!((refused.code, refused.retryable), (ErrorCode::TransactionFailed, true), "{refused:?}");
