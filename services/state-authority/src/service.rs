@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use bus::Bus;
 use protocol::InstanceId;
-use service_kit::Checked as _;
 use store::{Store, StoreError};
 use tokio::time::MissedTickBehavior;
 
@@ -24,7 +23,6 @@ pub struct Service {
 impl Config {
     /// Connects, and makes the indexes, streams and buckets that this service owns. Waits for NATS and MongoDB as long as it takes.
     pub async fn build(self, kit: service_kit::Service) -> anyhow::Result<Service> {
-        self.check()?;
         let instance: InstanceId = kit.instance.parse().context("instance.id")?;
         let store = Store::connect(&self.mongo).await?;
         wait_for_mongo(&store).await?;

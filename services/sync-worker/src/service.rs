@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Bus;
 use protocol::subject::{STREAM_SYNC, SYNC_QUEUE};
-use service_kit::{Checked as _, Service};
+use service_kit::Service;
 use store::Store;
 use tokio::sync::Semaphore;
 
@@ -15,7 +15,6 @@ const CONSUMER: &str = "sync-worker";
 
 /// Connects, then works. Ready once the queue is attached and MongoDB has answered.
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
-    config.check()?;
     let store = Store::connect(&config.mongo).await?;
     if !config.dry_run.sessions.is_empty() {
         preview::print(&store, &config.dry_run.sessions, config.policy()).await?;
