@@ -113,11 +113,15 @@ async fn listen(gateway: Arc<Gateway>, user: UserId, ready: watch::Sender<bool>,
 
 /// Tries for as long as the user is here: the user may join as soon as NATS is back, and must hear what is sent then.
 async fn subscribe(gateway: &Gateway, user: &UserId) -> Subscription {
+    let mut is_told = false;
     loop {
         match gateway.bus.subscribe(gateway.bus.subjects().user_event(user)).await {
             Ok(events) => return events,
-            Err(error) => tracing::warn!(%error, "what goes to one user cannot be heard, trying again"),
+            // One line for each user, and not two a second while NATS is away.
+            Err(error) if !is_told => tracing::warn!(%user, %error, "what goes to one user cannot be heard, trying again"),
+            Err(error) => tracing::debug!(%user, %error, "what goes to one user cannot be heard, trying again"),
         }
+        is_told = true;
         tokio::time::sleep(AGAIN).await;
     }
 }
