@@ -113,6 +113,9 @@ impl Authority {
             return Err(Failure::Refused(ErrorBody { outcome: Some(protocol::Outcome::NotApplied), ..refusal }));
         }
         let entry = Arc::new(entry);
+        if !guards::holds(guards::COMMIT_FIRST) {
+            Box::pin(self.publish_uncommitted(session, &entry)).await;
+        }
         let commit = self.metrics.stages.begin(Stage::Commit, &stages::of_entry(&entry));
         let outcome = if self.config.writes_through() {
             Box::pin(self.commit_through(session, live, &entry, encoded, deadline)).await?

@@ -19,6 +19,8 @@ pub const RE_SEND: &str = "re-send";
 pub const FRESH_READ: &str = "fresh-read";
 /// The journal above the cached head is read before an update is refused.
 pub const FRESH_REFUSAL: &str = "fresh-refusal";
+/// Nobody is told of an entry that is not committed.
+pub const COMMIT_FIRST: &str = "commit-first";
 /// Only the game master of the head may update.
 pub const GAME_MASTER: &str = "game-master";
 /// Only an active session takes updates.
@@ -35,12 +37,16 @@ pub const PUBLISH_AGAIN: &str = "publish-again";
 pub const TAKE_OVER: &str = "take-over";
 /// A document that is not on the chain freezes its session.
 pub const OFF_THE_CHAIN: &str = "off-the-chain";
+/// A document is written outside of its session's turn.
+pub const SNAPSHOT_ASIDE: &str = "snapshot-aside";
 /// Requests in work are bounded.
 pub const BUSY: &str = "busy";
 /// The cache is bounded.
 pub const EVICTION: &str = "eviction";
 /// What passes by itself is tried again.
 pub const RETRY: &str = "retry";
+/// What would be refused again is not tried again.
+pub const ONLY_TRANSIENT: &str = "only-transient";
 /// All that a request does on MongoDB has one deadline.
 pub const ONE_DEADLINE: &str = "one-deadline";
 /// What a session may have hashed in a second is bounded.
@@ -59,6 +65,7 @@ pub fn all() -> Vec<&'static str> {
         RE_SEND,
         FRESH_READ,
         FRESH_REFUSAL,
+        COMMIT_FIRST,
         GAME_MASTER,
         STATUS,
         LOOK_AGAIN,
@@ -67,9 +74,11 @@ pub fn all() -> Vec<&'static str> {
         PUBLISH_AGAIN,
         TAKE_OVER,
         OFF_THE_CHAIN,
+        SNAPSHOT_ASIDE,
         BUSY,
         EVICTION,
         RETRY,
+        ONLY_TRANSIENT,
         ONE_DEADLINE,
         HASH_RATE,
         ENDING,

@@ -92,6 +92,11 @@ impl Authority {
         }
     }
 
+    /// What must never be.
+    pub(crate) async fn publish_uncommitted(&self, session: &Session, entry: &Arc<JournalEntry>) {
+        drop(self.publish_one(session, &Outgoing { entry: Arc::clone(entry), origin: None }).await);
+    }
+
     /// Publishes until nothing is left, however often NATS or MongoDB fail in between; gives up only with the process.
     async fn publish_in_order(&self, session: &Arc<Session>) {
         let mut pause = FIRST_PAUSE;

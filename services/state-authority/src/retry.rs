@@ -12,6 +12,10 @@ use crate::{context::Authority, guards, metrics::Operation};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+fn passes(error: &StoreError) -> bool {
+    error.is_transient() || !guards::holds(guards::ONLY_TRANSIENT)
+}
+
 impl Authority {
     /// `work` reads, or writes what a second try finds written.
     pub(crate) async fn retried<'a, T>(
@@ -24,7 +28,7 @@ impl Authority {
         let (began, mut pause) = (self.clock.instant(), FIRST_PAUSE);
         loop {
             let error = match tokio::time::timeout_at(deadline, work()).await {
-                Ok(Err(error)) if error.is_transient() && guards::holds(guards::RETRY) => error,
+                Ok(Err(error)) if passes(&error) && guards::holds(guards::RETRY) => error,
                 Ok(done) => return done,
                 Err(_) => return Err(StoreError::Timeout { operation, after: began.elapsed() }),
             };

@@ -184,6 +184,7 @@ impl Authority {
             };
             let began = self.clock.instant();
             let snapshot = snapshot(&session.id, &head, from, &state);
+            let in_the_way = if guards::holds(guards::SNAPSHOT_ASIDE) { None } else { Some(session.turn(deadline).await?) };
             let (mode, bytes, written) = match &places {
                 Some(places) => (
                     DIRECT,
@@ -194,6 +195,7 @@ impl Authority {
                     (FULL, state.len(), self.retried("write a document", deadline, || Box::pin(self.store.write_snapshot(&snapshot))).await)
                 }
             };
+            drop(in_the_way);
             match written.map_err(Fault::Store)? {
                 SnapshotResult::Written => {
                     self.metrics.snapshots.get_or_create(&mode).inc();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use state_authority::Config;
 use testkit::eventually;
 
@@ -40,8 +40,8 @@ async fn a_joiner_gets_the_state_of_the_journals_end_from_an_instance_whose_cach
     witness.judge(&world, 3, Stream::Whole).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cache_is_behind() {
+/// Instance `one` has cached version 1; the session was handed over to `player` by another, which is gone.
+async fn handed_over() -> (World, Instance, Witness) {
     let world = World::new().await;
     let one = world
         .authority_with(|config| {
@@ -61,14 +61,30 @@ async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cach
     drop(place);
     assert_eq!(world.journal().await.last().unwrap()["by"], json!(two.authority.instance));
     assert_eq!(one.authority.metrics.caught_up.get(), 0, "it has not heard of the hand-over");
-    let operations = || json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": 5}]);
-    let former = world.update(&gm(), "former", 1, operations()).await;
-    witness.note("former", 1, &former, Duration::ZERO);
-    let former = former.unwrap_err();
-    assert_eq!(kind(&former), ("PERMISSION_DENIED", "NOT_GAME_MASTER"));
+    (world, one, witness)
+}
+
+fn operations() -> Value {
+    json!([{"path": "characters.0.pluginData.hitPoints", "operation": "set", "value": 5}])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handed_over_session_is_the_new_game_masters_at_an_instance_whose_cache_is_behind() {
+    let (world, one, mut witness) = handed_over().await;
     let served = world.update(&user("player"), "u3", 2, operations()).await;
     witness.note("u3", 2, &served, Duration::ZERO);
     assert_eq!(served.unwrap().new_version.get(), 3);
     assert_eq!(one.authority.metrics.caught_up.get(), 1, "its cache was behind");
     witness.judge(&world, 3, Stream::Whole).await;
+}
+
+/// To its cache the former one leads still, at the right version: only the key tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handed_over_session_is_no_longer_the_former_game_masters_at_an_instance_whose_cache_is_behind() {
+    let (world, one, mut witness) = handed_over().await;
+    let former = world.update(&gm(), "former", 1, operations()).await;
+    witness.note("former", 1, &former, Duration::ZERO);
+    assert_eq!(kind(&former.unwrap_err()), ("PERMISSION_DENIED", "NOT_GAME_MASTER"));
+    assert_eq!(one.authority.metrics.caught_up.get(), 1, "its cache was behind");
+    witness.judge(&world, 2, Stream::Whole).await;
 }

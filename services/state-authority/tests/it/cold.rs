@@ -119,7 +119,8 @@ async fn a_session_that_nobody_touches_is_dropped_and_costs_one_read_when_it_com
         })
         .await;
     world.play().await;
-    world.hit("u0", 0, 1).await.unwrap();
+    let mut witness = Witness::of(&world).await;
+    witness.hit(&world, "u0", 0, 1).await.unwrap();
     let metrics = &instance.authority.metrics;
     testkit::eventually("the session to be dropped", crate::support::PATIENCE, async || {
         (metrics.cached_sessions.get() == 0 && metrics.evictions.get() > 0).then_some(())
@@ -128,6 +129,7 @@ async fn a_session_that_nobody_touches_is_dropped_and_costs_one_read_when_it_com
     .unwrap();
     assert_eq!((metrics.cached_bytes.get(), &world.document().await["gameStateVersion"]), (0, &json!("1")), "its document shows it");
     let before = metrics.loads.get();
-    assert_eq!(world.hit("u1", 1, 2).await.unwrap().new_version.get(), 2);
+    assert_eq!(witness.hit(&world, "u1", 1, 2).await.unwrap().new_version.get(), 2);
     assert_eq!(metrics.loads.get(), before + 1);
+    witness.judge(&world, 2, Stream::Whole).await;
 }

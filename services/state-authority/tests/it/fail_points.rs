@@ -65,6 +65,7 @@ async fn killed_at(point: &str) -> (World, Witness) {
 async fn killed_before_the_commit_nothing_has_happened_and_the_re_send_is_applied() {
     let (world, mut witness) = killed_at("before-commit").await;
     world.assert_chain(0).await;
+    assert!(world.streamed().await.is_empty(), "nobody was told of what is not committed");
     let _second = world.authority().await;
     assert_eq!(witness.hit(&world, "u1", 0, 13).await.unwrap().new_version.get(), 1);
     witness.judge(&world, 1, Stream::Whole).await;

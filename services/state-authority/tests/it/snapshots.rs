@@ -4,7 +4,10 @@ use serde_json::json;
 use state_authority::metrics::Mode;
 use testkit::{Mongo, NatsServer, eventually};
 
-use crate::support::{Instance, PATIENCE, World};
+use crate::{
+    support::{Instance, PATIENCE, World},
+    witness::{Stream, Witness},
+};
 
 fn written(instance: &Instance) -> u64 {
     instance.authority.metrics.snapshots.get_or_create(&Mode { mode: "full" }).get()
@@ -37,14 +40,14 @@ async fn the_document_follows_after_so_many_updates_or_so_much_time() {
 }
 
 /// MongoDB holds the session document's next write for so long. Returns when it does.
-async fn held_up(mongo: &Mongo, world: &World, ms: u64) {
+async fn held_up(mongo: &Mongo, world: &World, witness: &mut Witness, ms: u64) {
     let held = json!({
         "failCommands": ["update"], "namespace": format!("{}.gameSessions", world.database), "appName": "stateward",
         "blockConnection": true, "blockTimeMS": ms,
     });
     mongo.fail_point("failCommand", json!({"mode": {"times": 1}, "data": held})).await.unwrap();
     for base in 0..2 {
-        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+        witness.hit(world, &format!("u{base}"), base, base as i64).await.unwrap();
     }
     let entered = json!({"timesEntered": 1, "maxTimeMS": 60_000});
     world.wire().await.command("admin", "waitForFailPoint", json!("failCommand"), entered).await.unwrap();
@@ -61,13 +64,13 @@ async fn a_snapshot_that_takes_long_delays_no_update() {
         })
         .await;
     world.play().await;
-    held_up(&mongo, &world, 30_000).await;
+    let mut witness = Witness::of(&world).await;
+    held_up(&mongo, &world, &mut witness, 30_000).await;
     for base in 2..12 {
-        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+        witness.hit(&world, &format!("u{base}"), base, base as i64).await.unwrap();
     }
     assert_eq!(world.document().await["gameStateVersion"], json!("0"), "the snapshot was under way all the time");
-    world.eventually_stored(12).await;
-    world.assert_chain(12).await;
+    witness.judge(&world, 12, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,19 +84,21 @@ async fn a_snapshot_that_comes_late_does_not_take_the_place_of_a_newer_one() {
         })
         .await;
     world.play().await;
+    let mut witness = Witness::of(&world).await;
     let is_held = async || {
         let running = world.wire().await.command("admin", "currentOp", json!(1), json!({})).await.unwrap();
         running["inprog"].as_array().unwrap().iter().any(|operation| operation["command"]["update"] == json!("gameSessions"))
     };
-    held_up(&mongo, &world, 8_000).await;
+    held_up(&mongo, &world, &mut witness, 8_000).await;
     assert!(is_held().await);
     for base in 2..6 {
-        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+        witness.hit(&world, &format!("u{base}"), base, base as i64).await.unwrap();
     }
     world.eventually_stored(6).await;
     eventually("the held one to have had its turn", PATIENCE, async || (!is_held().await).then_some(())).await.unwrap();
     let document = world.document().await;
     assert_eq!((&document["gameStateVersion"], document.get("frozen")), (&json!("6"), None));
+    witness.judge(&world, 6, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,14 +165,17 @@ async fn writing_through_two_instances_still_give_each_version_to_one() {
     let through = |config: &mut state_authority::Config| config.snapshot.updates = 1;
     let (one, two) = (world.authority_with(through).await, world.authority_with(through).await);
     world.play().await;
+    let mut witness = Witness::of(&world).await;
     for base in 0..15 {
-        let (left, right) = (format!("left-{base}"), format!("right-{base}"));
-        let (left, right) = tokio::join!(world.update_at(&one, &left, base, 1), world.update_at(&two, &right, base, 2));
+        let ids = (format!("left-{base}"), format!("right-{base}"));
+        let (left, right) = tokio::join!(world.update_at(&one, &ids.0, base, 1), world.update_at(&two, &ids.1, base, 2));
+        witness.note(&ids.0, base, &left, Duration::ZERO);
+        witness.note(&ids.1, base, &right, Duration::ZERO);
         assert!(left.is_ok() != right.is_ok(), "{left:?} {right:?}");
         let lost = left.and(right).unwrap_err();
         assert_eq!(lost.code.as_str(), "VERSION_CONFLICT", "{lost:?}");
     }
-    world.assert_chain(15).await;
+    witness.judge(&world, 15, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,9 +184,10 @@ async fn the_snapshot_of_an_instance_that_fell_behind_misses_and_is_no_fault() {
     let slow = |config: &mut state_authority::Config| config.snapshot.interval_ms = 300;
     let (one, two) = (world.authority_with(slow).await, world.authority_with(slow).await);
     world.play().await;
+    let mut witness = Witness::of(&world).await;
     for base in 0..30 {
         let at = if base % 2 == 0 { &one } else { &two };
-        world.update_at(at, &format!("u{base}"), base, base as i64).await.unwrap();
+        witness.hit_at(&world, at, &format!("u{base}"), base, base as i64).await.unwrap();
     }
     world.eventually_stored(30).await;
     // Both have had the session due by now: what the second one wants to write is there.
@@ -186,8 +195,9 @@ async fn the_snapshot_of_an_instance_that_fell_behind_misses_and_is_no_fault() {
         world.ask(world.bus.subjects().session_snapshot(&world.session), &crate::support::gm(), &json!({})).await.unwrap();
     assert_eq!(done["version"], json!("30"));
     assert!(world.document().await.get("frozen").is_none());
-    world.update_at(&two, "u30", 30, 1).await.unwrap();
-    world.update_at(&one, "u31", 31, 1).await.unwrap();
+    witness.hit_at(&world, &two, "u30", 30, 1).await.unwrap();
+    witness.hit_at(&world, &one, "u31", 31, 1).await.unwrap();
+    witness.judge(&world, 32, Stream::Whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use game_state::Version;
 use serde_json::json;
-use store::JournalEntry;
+use store::{EntryResult, JournalEntry};
 use testkit::{Mongo, NatsServer, eventually};
 
 use crate::{
@@ -29,7 +29,7 @@ async fn left_by_a_dead_instance(world: &World) -> JournalEntry {
         by: "dead-instance".parse().unwrap(),
         ..last
     };
-    store.append(&[entry.encode()], PATIENCE).await.unwrap();
+    assert!(matches!(store.append(&[entry.encode()], PATIENCE).await.unwrap()[..], [EntryResult::Inserted]), "the fault is there");
     entry
 }
 
@@ -79,7 +79,12 @@ async fn while_nats_is_away_commits_go_on_and_the_publisher_goes_on_from_the_jou
     let mongo = Mongo::shared().await.unwrap();
     let world = World::on(&nats, mongo).await;
     // Fewer are held in memory than are committed meanwhile.
-    let authority = world.authority_with(|config| config.publish.held_per_session = 4).await;
+    let authority = world
+        .authority_with(|config| {
+            config.publish.held_per_session = 4;
+            config.publish.ack_timeout_ms = 500;
+        })
+        .await;
     world.play().await;
     let mut witness = Witness::of(&world).await;
     witness.hit(&world, "u0", 0, 0).await.unwrap();
@@ -99,8 +104,16 @@ async fn while_nats_is_away_commits_go_on_and_the_publisher_goes_on_from_the_jou
     }
     let (held, most) = (authority.authority.held.get(), authority.authority.config.publish.held_bytes);
     witness.bound("bytes held while NATS was away", held as f64, most as f64);
+    let (metrics, session) = (&authority.authority.metrics, authority.authority.cache.session(&world.session, 0));
+    let before = metrics.publish_retries.get();
+    eventually("a publish of what was committed last to fail", PATIENCE, async || {
+        (metrics.publish_retries.get() > before || session.outbox.is_idle()).then_some(())
+    })
+    .await
+    .unwrap();
     nats.resume().unwrap();
     world.eventually_streamed(1..=30).await;
+    assert!(metrics.publish_retries.get() > before, "NATS was away");
     assert!(authority.authority.metrics.publish_from_journal.get() > 0, "the bound on held entries was hit");
     eventually("nothing to be held any more", PATIENCE, async || (authority.authority.held.get() == 0).then_some(())).await.unwrap();
     witness.judge(&world, 30, Stream::Whole).await;
@@ -117,7 +130,9 @@ async fn a_stream_that_has_vanished_is_made_anew_and_what_follows_is_on_it() {
     witness.hit(&world, "u1", 0, 0).await.unwrap();
     world.eventually_streamed(1..=1).await;
     let name = world.bus.subjects().resource(protocol::subject::STREAM_UPDATES);
-    world.bus.request(format!("$JS.API.STREAM.DELETE.{name}"), bus::Headers::new(), bytes::Bytes::new(), PATIENCE).await.unwrap();
+    let asked = world.bus.request(format!("$JS.API.STREAM.DELETE.{name}"), bus::Headers::new(), bytes::Bytes::new(), PATIENCE).await;
+    let deleted: serde_json::Value = serde_json::from_slice(&asked.unwrap().payload).unwrap();
+    assert_eq!(deleted["success"], json!(true), "{deleted}");
     for version in 2..=3 {
         witness.hit(&world, &format!("u{version}"), version - 1, 1).await.unwrap();
         // Each by itself: nothing that is committed later brings it along.
