@@ -109,12 +109,18 @@ pub enum Session {
         /// Read the database only: no authority is asked, nothing is frozen
         #[arg(long)]
         offline: bool,
+        /// Stands in the session's audit record
+        #[arg(long, conflicts_with = "offline")]
+        reason: Option<String>,
     },
     /// Says where a client's state differs from the session's
     Diff {
         session: SessionId,
         /// A JSON file with the client's state
         file: PathBuf,
+        /// Stands in the session's audit record
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Puts another state in place of a faulty one, keeps a backup, thaws the session, and begins a new epoch
     Repair {
@@ -139,6 +145,9 @@ pub enum Session {
         /// Write nothing: show what would become of each document, and what stands in the way
         #[arg(long)]
         dry_run: bool,
+        /// Stands in the session's audit record
+        #[arg(long)]
+        reason: Option<String>,
     },
 }
 

@@ -50,10 +50,15 @@ pub enum Command {
         reason: Option<String>,
     },
     /// Reads what is stored and compares it: document, chain, hashes. A fault freezes the session, as any read of it would.
-    Verify,
+    Verify {
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// Where a client's state differs from the session's.
     Diff {
         state: serde_json::Value,
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// Repairs, for admins. Each begins a new epoch, keeps what it replaces as a backup, and thaws a frozen session.
     ///
@@ -93,10 +98,16 @@ pub enum Command {
     /// A document of the session's campaign joins the state, by a normal update: a character whose player comes later.
     AddDocument(AddDocument),
     /// Has the campaign's documents written now. Answered when they are, or at the deadline with the last mark.
-    Sync,
+    Sync {
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// What [`Command::Sync`] would do, without doing it. Not an option of that command: an authority of the version before, which knows
     /// no such option, would write.
-    PreviewSync,
+    PreviewSync {
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// For admins: how the session is kept. What is absent stays as it is.
     Mode {
         /// Writes to the document only the places that were touched, instead of the whole state.
@@ -132,7 +143,7 @@ impl Command {
             Self::AddParticipants { .. } => "add-participants",
             Self::RemoveParticipants { .. } => "remove-participants",
             Self::HandOver { .. } => "hand-over",
-            Self::Verify => "verify",
+            Self::Verify { .. } => "verify",
             Self::Diff { .. } => "diff",
             Self::Rehash { .. } => "rehash",
             Self::Reinitialise { .. } => "reinitialise",
@@ -140,8 +151,8 @@ impl Command {
             Self::NewEpoch { .. } => "new-epoch",
             Self::Undo { .. } => "undo",
             Self::AddDocument(_) => "add-document",
-            Self::Sync => "sync",
-            Self::PreviewSync => "preview-sync",
+            Self::Sync { .. } => "sync",
+            Self::PreviewSync { .. } => "preview-sync",
             Self::Mode { .. } => "mode",
             Self::Delete { .. } => "delete",
         }
@@ -150,7 +161,13 @@ impl Command {
     /// Why, as the caller says it.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Start { reason }
+            Self::Create(NewSession { reason, .. })
+            | Self::AddDocument(AddDocument { reason, .. })
+            | Self::Verify { reason }
+            | Self::Diff { reason, .. }
+            | Self::Sync { reason }
+            | Self::PreviewSync { reason }
+            | Self::Start { reason }
             | Self::Pause { reason }
             | Self::Resume { reason }
             | Self::End { reason, .. }
@@ -164,7 +181,7 @@ impl Command {
             | Self::Undo { reason, .. }
             | Self::Mode { reason, .. }
             | Self::Delete { reason, .. } => reason.as_deref(),
-            _ => None,
+            Self::Read | Self::Join | Self::Leave => None,
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct SyncOptions {
     /// Tells what would be written, and writes nothing.
     #[serde(default)]
     pub dry_run: bool,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,6 +105,8 @@ pub struct Restore {
 pub struct TheirState {
     #[cfg_attr(test, schemars(with = "crate::schema::ServerGameState"))]
     pub state: serde_json::Value,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// The kinds of a campaign's documents, as they stand in paths.
@@ -148,6 +152,9 @@ pub struct AddDocument {
     pub kind: DocumentKind,
     #[cfg_attr(test, schemars(length(min = 1, max = 128)))]
     pub id: String,
+    /// Why, for the audit. Absent rather than null: an authority of the version before takes no member that it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// `sessions.list`: the sessions that a user leads or takes part in, all of them for an admin; the newest first.

@@ -139,4 +139,7 @@ pub struct NewSession {
     /// Milliseconds since the epoch; with it the session is `scheduled` until it is started.
     #[serde(default)]
     pub scheduled_for: Option<u64>,
+    /// Why, for the audit. Absent rather than null: an authority of the version before takes no member that it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

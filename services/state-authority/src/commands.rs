@@ -71,12 +71,12 @@ impl Authority {
             Command::HandOver { game_master_id, .. } => self.hand_over(caller, session, game_master_id).await,
             Command::Undo { version, .. } => self.undo(caller, session, version).await,
             Command::AddDocument(add) => self.add_document(caller, session, &add).await,
-            Command::Sync => self.sync_now(caller, session).await,
+            Command::Sync { .. } => self.sync_now(caller, session).await,
             Command::Delete { force, .. } => self.delete_session(caller, session, force).await,
             Command::Mode { direct, skip_hashes, .. } => return self.set_mode(caller, session, direct, skip_hashes).await,
-            Command::PreviewSync => return self.preview_sync(caller, session).await,
-            Command::Verify => return self.verify(caller, session).await,
-            Command::Diff { state } => return self.diff(caller, session, &state).await,
+            Command::PreviewSync { .. } => return self.preview_sync(caller, session).await,
+            Command::Verify { .. } => return self.verify(caller, session).await,
+            Command::Diff { state, .. } => return self.diff(caller, session, &state).await,
             Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => {
                 return self.repair(caller, session, &command).await;
             }

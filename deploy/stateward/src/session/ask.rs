@@ -22,11 +22,11 @@ use crate::{
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-pub async fn diff(config: &Config, session: &SessionId, file: &Path, out: &Output) -> anyhow::Result<Exit> {
+pub async fn diff(config: &Config, session: &SessionId, file: &Path, reason: Option<String>, out: &Output) -> anyhow::Result<Exit> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let state: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
     let bus = config.bus().await?;
-    let answer = config.ask(&bus, session, &Command::Diff { state }).await?;
+    let answer = config.ask(&bus, session, &Command::Diff { state, reason }).await?;
     let Some(Report::Differences { version, differences, truncated, .. }) = answer.report else {
         anyhow::bail!("the authority answered something else than a comparison");
     };
@@ -80,16 +80,16 @@ pub async fn repair(
     Ok(Exit::Well)
 }
 
-pub async fn sync(config: &Config, session: &SessionId, wait: bool, out: &Output) -> anyhow::Result<Exit> {
-    let store = config.store().await?;
-    ensure!(store.session(session).await?.is_some(), "there is no session {session}");
-    let head = store.last_entry(session).await?.map_or(Version::ZERO, |entry| entry.version);
+/// Asked of the authority, who marks the work and notes who asked.
+pub async fn sync(config: &Config, session: &SessionId, wait: bool, reason: Option<String>, out: &Output) -> anyhow::Result<Exit> {
     let bus = config.bus().await?;
-    mark(&bus, session).await?;
+    let answer = config.ask(&bus, session, &Command::Sync { reason }).await?;
     if !wait {
         out.result(&json!({"session": session, "asked": true}), || format!("session {session} is marked for write-back"));
         return Ok(Exit::Well);
     }
+    let store = config.store().await?;
+    let head = answer.done.session.game_state_version;
     let shown = tokio::time::timeout(config.timeout(), shows(&store, session, head)).await;
     match shown {
         Ok(shown) => {

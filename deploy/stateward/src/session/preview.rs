@@ -10,9 +10,9 @@ use crate::{
     output::{Output, table},
 };
 
-pub async fn run(config: &Config, session: &SessionId, out: &Output) -> anyhow::Result<Exit> {
+pub async fn run(config: &Config, session: &SessionId, reason: Option<String>, out: &Output) -> anyhow::Result<Exit> {
     let bus = config.bus().await?;
-    let answer = config.ask(&bus, session, &Command::PreviewSync).await?;
+    let answer = config.ask(&bus, session, &Command::PreviewSync { reason }).await?;
     let Some(Report::Preview { write_back }) = answer.report else {
         anyhow::bail!("the authority answered something else than a preview");
     };

@@ -8,9 +8,9 @@ use store::{Loaded, StoreError};
 use crate::{connect::Config, exit::Exit, output::Output};
 
 /// The authority reads document and journal, and freezes the session on a fault.
-pub async fn ask(config: &Config, session: &SessionId, out: &Output) -> anyhow::Result<Exit> {
+pub async fn ask(config: &Config, session: &SessionId, reason: Option<String>, out: &Output) -> anyhow::Result<Exit> {
     let bus = config.bus().await?;
-    let answer = config.ask(&bus, session, &Command::Verify).await?;
+    let answer = config.ask(&bus, session, &Command::Verify { reason }).await?;
     let Some(Report::Verified { document_version, version, hash }) = answer.report else {
         anyhow::bail!("the authority answered something else than a verification");
     };

@@ -53,7 +53,7 @@ async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epo
     assert_eq!(tail.wait().await.unwrap().code(), Some(0), "it ends after the entries that were asked for");
 
     // Verify and compare.
-    assert_eq!(stage.json(&["session", "verify", session], 0).await.unwrap()["version"], "2");
+    assert_eq!(stage.json(&["session", "verify", session, "--reason", "odd"], 0).await.unwrap()["version"], "2");
     assert_eq!(stage.json(&["session", "verify", session, "--offline"], 0).await.unwrap()["version"], "2");
     let scratch = Scratch::new("operator").unwrap();
     let file = scratch.path().join("state.json");
@@ -63,19 +63,23 @@ async fn an_operator_looks_at_sessions_follows_one_repairs_it_and_begins_new_epo
     assert_eq!(stage.json(&["session", "diff", session, file], 0).await.unwrap()["differences"], json!([]));
     state["characters"][0]["pluginData"]["hitPoints"] = json!(99);
     std::fs::write(file, state.to_string()).unwrap();
-    let found = stage.json(&["session", "diff", session, file], 1).await.unwrap();
+    let found = stage.json(&["session", "diff", session, file, "--reason", "a page differs"], 1).await.unwrap();
     assert_eq!(found["differences"][0]["path"], "/characters/0/pluginData/hitPoints");
 
     // What a write-back would do, of which nothing is done; then the write-back, and waiting for it.
-    let planned = stage.json(&["session", "sync", session, "--dry-run"], 0).await.unwrap();
+    let planned = stage.json(&["session", "sync", session, "--dry-run", "--reason", "to see"], 0).await.unwrap();
     assert_eq!((&planned["version"], &planned["report"]["written"]), (&json!("2"), &json!(1)), "{planned}");
     assert_eq!(planned["changes"], json!([{"kind": "character", "id": "hero", "action": "change"}]));
     assert_eq!(stage.json(&["session", "sync", session, "--dry-run"], 0).await.unwrap(), planned, "nothing of it was done");
     let both = stage.run(&["session", "sync", session, "--dry-run", "--wait"]).await.unwrap();
     assert_eq!(both.code, Some(2), "{both:?}");
-    assert_eq!(stage.json(&["session", "sync", session, "--wait"], 0).await.unwrap()["syncedVersion"], "2");
+    assert_eq!(stage.json(&["session", "sync", session, "--wait", "--reason", "a break"], 0).await.unwrap()["syncedVersion"], "2");
     let shown = stage.json(&["session", "show", session], 0).await.unwrap();
     assert_eq!((&shown["journal"]["headVersion"], &shown["document"]["sync"]["version"]), (&json!("2"), &json!("2")));
+    let noted = shown["document"]["audit"].as_array().unwrap().iter().filter(|note| note["by"] == "operator");
+    let noted: Vec<_> = noted.map(|note| (note["action"].as_str().unwrap(), note["reason"].as_str())).collect();
+    // Of the second dry run, which had no reason, the last time stands.
+    assert_eq!(noted, [("verify", Some("odd")), ("diff", Some("a page differs")), ("preview-sync", None), ("sync", Some("a break"))]);
     let text = stage.run(&["session", "sync", session, "--dry-run"]).await.unwrap();
     assert!(
         text.code == Some(0) && text.out.contains("its campaign shows version 2") && text.out.contains("0 would be written"),

@@ -68,19 +68,27 @@ impl Store {
         self.change_with_note("append an audit record", id, Document::new(), Some(record)).await
     }
 
-    /// Notes that a user looked at something. Of each user and action only the last time is kept: whoever looks often does not
-    /// push what was changed out of the audit.
+    /// Notes that a user looked at something. Of each user and action only the last time is kept, with its reason: whoever looks
+    /// often does not push what was changed out of the audit.
     pub async fn note_look(&self, id: &SessionId, record: &AuditRecord) -> Result<(), StoreError> {
         const OPERATION: &str = "note a look";
         let at = i64::try_from(record.at).unwrap_or(i64::MAX);
-        let earlier = doc! { "by": record.by.as_str(), "action": record.action.as_str() };
-        let again = self
-            .sessions()
-            .update_one(doc! { "_id": id.as_str(), "audit": { "$elemMatch": earlier } }, doc! { "$max": { "audit.$.at": at } });
+        let of_this = doc! { "by": record.by.as_str(), "action": record.action.as_str() };
+        let mut earlier = of_this.clone();
+        earlier.insert("at", doc! { "$lte": at });
+        let mut again = doc! { "$set": { "audit.$.at": at } };
+        match &record.reason {
+            Some(reason) => again.get_document_mut("$set").expect("it was just written").insert("audit.$.reason", reason),
+            None => again.insert("$unset", doc! { "audit.$.reason": 1 }),
+        };
+        let again = self.sessions().update_one(doc! { "_id": id.as_str(), "audit": { "$elemMatch": earlier } }, again);
         if self.within(OPERATION, again).await?.matched_count > 0 {
             return Ok(());
         }
-        self.change_with_note(OPERATION, id, Document::new(), Some(record)).await
+        // Where a later look is noted already, there is nothing to say.
+        let first = doc! { "_id": id.as_str(), "audit": { "$not": { "$elemMatch": of_this } } };
+        let noted = self.sessions().update_one(first, doc! { "$push": record.push()? });
+        self.within(OPERATION, noted).await.map(drop)
     }
 
     /// From now on another session of the campaign may be opened.

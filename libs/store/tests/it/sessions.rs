@@ -42,9 +42,18 @@ async fn each_group_of_fields_has_its_own_writes() {
         store.remove_participants(&s, &["player".parse().unwrap()], Some(&note(2, "remove-participants"))).await.unwrap();
         store.note_look(&s, &note(3, "verify")).await.unwrap();
     }
-    store.note_look(&s, &note(4, "verify")).await.unwrap();
-    let noted: Vec<_> = store.session(&s).await.unwrap().unwrap().audit.into_iter().map(|note| (note.at, note.action)).collect();
-    assert_eq!(noted, [(1, "add-participants"), (2, "remove-participants"), (4, "verify")].map(|(at, action)| (at, action.to_owned())));
+    let because = |at, reason: &str| AuditRecord { reason: Some(reason.to_owned()), ..note(at, "verify") };
+    // An earlier one that comes late says nothing new. The last has no reason, and does not borrow another's.
+    for (look, last) in [
+        (because(5, "odd hit points"), (5, Some("odd hit points"))),
+        (because(4, "late"), (5, Some("odd hit points"))),
+        (note(6, "verify"), (6, None)),
+    ] {
+        store.note_look(&s, &look).await.unwrap();
+        let noted = store.session(&s).await.unwrap().unwrap().audit;
+        let noted: Vec<_> = noted.iter().map(|note| (note.at, note.action.as_str(), note.reason.as_deref())).collect();
+        assert_eq!(noted, [(1, "add-participants", None), (2, "remove-participants", None), (last.0, "verify", last.1)]);
+    }
     assert!(store.set_name(&s, &"bob".parse().unwrap(), "Bob").await.unwrap());
     assert!(store.set_frozen(&s, "STATE_CORRUPT").await.unwrap());
     for n in 0..250 {

@@ -71,16 +71,16 @@ pub(super) async fn undo(gateway: Shared, who: Who, id: Session, Body(Undo { ver
     command(&gateway, who, &id.0, Command::Undo { version, reason }).await
 }
 
-pub(super) async fn sync(gateway: Shared, who: Who, id: Session, Body(SyncOptions { dry_run }): Body<SyncOptions>) -> Answer {
-    command(&gateway, who, &id.0, if dry_run { Command::PreviewSync } else { Command::Sync }).await
+pub(super) async fn sync(gateway: Shared, who: Who, id: Session, Body(SyncOptions { dry_run, reason }): Body<SyncOptions>) -> Answer {
+    command(&gateway, who, &id.0, if dry_run { Command::PreviewSync { reason } } else { Command::Sync { reason } }).await
 }
 
-pub(super) async fn verify(gateway: Shared, who: Who, id: Session) -> Answer {
-    command(&gateway, who, &id.0, Command::Verify).await
+pub(super) async fn verify(gateway: Shared, who: Who, id: Session, Body(Why { reason }): Body<Why>) -> Answer {
+    command(&gateway, who, &id.0, Command::Verify { reason }).await
 }
 
-pub(super) async fn diff(gateway: Shared, who: Who, id: Session, Body(TheirState { state }): Body<TheirState>) -> Answer {
-    command(&gateway, who, &id.0, Command::Diff { state }).await
+pub(super) async fn diff(gateway: Shared, who: Who, id: Session, Body(TheirState { state, reason }): Body<TheirState>) -> Answer {
+    command(&gateway, who, &id.0, Command::Diff { state, reason }).await
 }
 
 pub(super) async fn mode(gateway: Shared, who: Who, id: Session, Body(mode): Body<ModeChange>) -> Answer {

@@ -103,7 +103,7 @@ pub(super) fn operations(import_bytes: usize) -> Vec<Operation> {
 
         Operation::post("createSession", "/sessions", post(sessions::create)).role("The campaign's game master, admins")
             .does("Opens a session of a campaign. A campaign has one open session at most.")
-            .body("NewSession", r#"{"campaignId":"c1","name":"Evening one","participantIds":["p1"],"participantNames":{"p1":"Ada"}}"#).answers(201, "SessionSummary"),
+            .body("NewSession", r#"{"campaignId":"c1","name":"Evening one","participantIds":["p1"],"participantNames":{"p1":"Ada"},"reason":"the first evening"}"#).answers(201, "SessionSummary"),
         Operation::get("listSessions", "/sessions", get(sessions::list)).role("Everyone: their own sessions; admins: all").query(SESSIONS)
             .does("Sessions that the caller leads or takes part in, the newest first, as far as they are written to the database.").answers(200, "SessionPage"),
         Operation::get("readSession", "/sessions/{id}", get(sessions::read)).query(WITH_STATE).does("A session.").answers(200, "SessionSummary"),
@@ -123,14 +123,14 @@ pub(super) fn operations(import_bytes: usize) -> Vec<Operation> {
         Operation::post("endSession", "/sessions/{id}/end", post(commands::end)).role(GM)
             .does("Ends: the campaign's documents are written, then the status is `ended`. Answered with `ending` where that takes long; asked again it is tried again.").body("WhyAndForce", why),
         Operation::post("addDocument", "/sessions/{id}/documents", post(commands::add_document)).role(GM)
-            .does("A document of the campaign joins the state as a normal update. One that is there already stays as it is.").body("AddDocument", r#"{"kind":"characters","id":"aria"}"#),
+            .does("A document of the campaign joins the state as a normal update. One that is there already stays as it is.").body("AddDocument", r#"{"kind":"characters","id":"aria","reason":"her player comes later"}"#),
         Operation::post("undo", "/sessions/{id}/undo", post(commands::undo)).role(GM).does("Goes back to the state at a version, by a normal update.").body("Undo", r#"{"version":"0"}"#),
         Operation::post("sync", "/sessions/{id}/sync", post(commands::sync)).role(GM)
             .does("Has the campaign's documents written now. `session.sync` of the answer says what they show, and why not more. With `dryRun` nothing is written: `report` says of each document what would become of it, and what stands in the way.")
-            .body("SyncOptions", r#"{"dryRun":true}"#),
-        Operation::post("verify", "/sessions/{id}/verify", post(commands::verify)).role(GM).does("Recomputes every hash of what is stored. A fault freezes the session."),
+            .body("SyncOptions", r#"{"dryRun":true,"reason":"before the break"}"#),
+        Operation::post("verify", "/sessions/{id}/verify", post(commands::verify)).role(GM).does("Recomputes every hash of what is stored. A fault freezes the session.").body("Why", why),
         Operation::post("diff", "/sessions/{id}/diff", post(commands::diff)).does("Where a client's state differs from the session's.")
-            .body("TheirState", r#"{"state":{"characters":[],"actors":[],"items":[],"currentEncounter":null,"pluginData":{}}}"#),
+            .body("TheirState", r#"{"state":{"characters":[],"actors":[],"items":[],"currentEncounter":null,"pluginData":{}},"reason":"my page looks wrong"}"#),
 
         Operation::post("setMode", "/sessions/{id}/mode", post(commands::mode)).role(ADMIN).does("How the session is kept.").body("ModeChange", r#"{"direct":true}"#),
         Operation::post("rehash", "/sessions/{id}/rehash", post(commands::rehash)).role(ADMIN).does("Repair: takes the stored state for right.").body("Why", why),

@@ -27,7 +27,7 @@ pub(super) fn audited(command: &Command) -> Audited {
         Command::Read | Command::Join | Command::Leave => Audited::Not,
         Command::Create(_) | Command::AddParticipants { .. } | Command::RemoveParticipants { .. } => Audited::Within,
         Command::Rehash { .. } | Command::Reinitialise { .. } | Command::Restore { .. } | Command::NewEpoch { .. } => Audited::Within,
-        Command::Verify | Command::Diff { .. } | Command::Sync | Command::PreviewSync => Audited::AsLook,
+        Command::Verify { .. } | Command::Diff { .. } | Command::Sync { .. } | Command::PreviewSync { .. } => Audited::AsLook,
         _ => Audited::ByEntry,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Mongo, NatsServer};
 
-use crate::support::{World, admin, gm};
+use crate::support::{World, admin, gm, kind};
 
 /// Author, action and reason of the journal's last entry.
 async fn last_entry(world: &World) -> (Value, Value, Value) {
@@ -36,20 +36,26 @@ async fn what_a_command_was_and_why_is_committed_with_its_entry_whatever_becomes
 #[tokio::test(flavor = "multi_thread")]
 async fn who_looked_into_a_session_and_who_changed_its_participants_is_audited() {
     let world = World::new().await;
-    let _authority = world.authority().await;
+    let _authority = world.authority_with(|config| config.requests.deadline_ms = 5_000).await;
     world.play().await;
     let state = world.document().await["gameState"].clone();
-    for _ in 0..3 {
-        world.reported(&gm(), json!({"command": "verify"})).await.unwrap();
-        world.reported(&crate::support::user("player"), json!({"command": "diff", "state": state})).await.unwrap();
+    for time in ["first", "second", "third"] {
+        world.reported(&gm(), json!({"command": "verify", "reason": format!("the {time} time")})).await.unwrap();
+        let diff = json!({"command": "diff", "state": state, "reason": format!("odd, the {time} time")});
+        world.reported(&crate::support::user("player"), diff).await.unwrap();
     }
+    // No sync-worker is here: the one that is asked for is marked and not done, the other has nobody to ask.
+    world.command(&gm(), json!({"command": "sync", "reason": "before the break"})).await.unwrap();
+    assert_eq!(kind(&world.reported(&gm(), json!({"command": "preview-sync", "reason": "to see"})).await.unwrap_err()).1, "NO_SYNC_WORKER");
+    world.reported(&gm(), json!({"command": "verify", "reason": "once more"})).await.unwrap();
     world.command(&gm(), json!({"command": "add-participants", "participants": ["late"], "reason": "a guest"})).await.unwrap();
     world.command(&gm(), json!({"command": "remove-participants", "participants": ["late"], "reason": "gone home"})).await.unwrap();
     let noted: Vec<_> = world.audited().await.into_iter().map(|(by, action, why)| format!("{by} {action} {why}")).collect();
     let expected = [
         "gm create null",
-        "gm verify null",
-        "player diff null",
+        r#"gm verify "once more""#,
+        r#"player diff "odd, the third time""#,
+        r#"gm sync "before the break""#,
         r#"gm add-participants "a guest""#,
         r#"gm remove-participants "gone home""#,
     ];
@@ -61,12 +67,18 @@ async fn every_command_that_becomes_an_entry_says_who_gave_it_when_and_why() {
     let world = World::new().await;
     let _authority = world.authority().await;
     world.campaign().await;
-    world.create(json!({"scheduledFor": 4_000_000_000_000_u64})).await.unwrap();
+    world.create(json!({"scheduledFor": 4_000_000_000_000_u64, "reason": "why create"})).await.unwrap();
+    assert_eq!(world.audited().await, [("gm".to_owned(), "create".to_owned(), json!("why create"))], "a creation is no entry");
+    let created = world.document().await["audit"][0]["at"].as_u64().unwrap();
+    assert!(created > 1_700_000_000_000, "{created}");
+    let late = format!("{}-late", world.campaign);
     let player = crate::support::user("player");
     let given = [
         (gm(), json!({"command": "start"})),
         (gm(), json!({"command": "pause"})),
         (gm(), json!({"command": "resume"})),
+        (gm(), json!({"command": "add-document", "kind": "characters", "id": late})),
+        (gm(), json!({"command": "undo", "version": "3"})),
         (admin(), json!({"command": "mode", "direct": true})),
         (admin(), json!({"command": "new-epoch"})),
         (gm(), json!({"command": "hand-over", "gameMasterId": "player"})),
@@ -77,6 +89,11 @@ async fn every_command_that_becomes_an_entry_says_who_gave_it_when_and_why() {
     for (who, mut command) in given {
         let name = command["command"].as_str().unwrap().to_owned();
         let force = command["force"] == json!(true);
+        if name == "add-document" {
+            let import = json!({"characters": [{"id": late, "name": "Late"}]});
+            let subject = world.bus.subjects().campaign_import(&world.campaign.parse().unwrap());
+            let _: Value = world.ask(subject, &admin(), &import).await.unwrap();
+        }
         command["reason"] = json!(format!("why {name}"));
         // Nobody writes the campaign's documents here: the end is answered at the deadline.
         world.command(&who, command).await.unwrap();

@@ -161,7 +161,7 @@ async fn play(api: &Contract, roles: &Roles, campaign: &str, session: &str) -> a
     // A character that comes later.
     let late = json!({"characters": [{"id": "dara", "name": "Dara", "level": 3}]});
     done(api, &roles.admin, "importDocuments", campaign, Some(&late)).await?;
-    let add = json!({"kind": "characters", "id": "dara"});
+    let add = json!({"kind": "characters", "id": "dara", "reason": "she came by bus"});
     let added = done(api, gm, "addDocument", session, Some(&add)).await?;
     ensure!(added["newVersion"] == "1", "{added}");
     let twice = done(api, gm, "addDocument", session, Some(&add)).await?;
@@ -185,7 +185,7 @@ async fn play(api: &Contract, roles: &Roles, campaign: &str, session: &str) -> a
     let history = done(api, gm, "readHistory", session, None).await?;
     let made: Vec<_> =
         history["entries"].as_array().context("no entries")?.iter().map(|entry| (&entry["action"], &entry["reason"])).collect();
-    ensure!(made == [(&json!("add-document"), &Value::Null), (&json!("undo"), &json!("too early"))], "{history}");
+    ensure!(made == [(&json!("add-document"), &json!("she came by bus")), (&json!("undo"), &json!("too early"))], "{history}");
     let past = done(api, gm, "readState", &format!("{session}?at=1"), None).await?;
     ensure!(past["gameState"] == state["gameState"] && past["gameStateHash"] == state["gameStateHash"], "{past}");
     let whole = done(api, gm, "readSession", &format!("{session}?state=true"), None).await?;
