@@ -36,6 +36,6 @@ pub use operation::{Digest, Kind, Operation, Operations};
 pub use path::{Path, Segment};
 pub use previous::{Previous, inverse, previous_from_json, previous_to_json};
 pub use rejection::{Reason, Rejection};
-pub use state::{Applied, GameState, StateSize, Undo};
+pub use state::{Applied, Changed, GameState, StateSize, Undo};
 pub use value::{Object, Value};
 pub use version::{InvalidVersion, Version};

@@ -42,6 +42,14 @@ pub struct Applied {
     pub undo: Undo,
 }
 
+/// What an update did to the state, whose hash is still to be made.
+#[derive(Debug)]
+pub struct Changed {
+    pub resolved: Operations,
+    pub previous: Vec<Previous>,
+    pub undo: Undo,
+}
+
 /// Takes the state back to what it was before the update that gave this. It fits no other state.
 #[derive(Debug)]
 #[must_use = "drop it only once the update is final"]
@@ -110,16 +118,17 @@ impl GameState {
 
     /// Applies all operations, one after another, or none.
     pub fn apply(&mut self, operations: &Operations, limits: &Limits) -> Result<Applied, Rejection> {
-        self.apply_in_steps(operations, limits, || {})
+        // So that what is put back has its hash again.
+        let _before = self.hash();
+        let Changed { resolved, previous, undo } = self.change(operations, limits)?;
+        Ok(Applied { resolved, previous, hash: self.hash(), undo })
     }
 
-    /// As [`GameState::apply`]; tells when the tree is changed and only the hash of it is left to make, for whoever measures both.
-    pub fn apply_in_steps(&mut self, operations: &Operations, limits: &Limits, mut changed: impl FnMut()) -> Result<Applied, Rejection> {
+    /// As [`GameState::apply`], and leaves the hash to whoever asks for it: until then nothing is hashed.
+    pub fn change(&mut self, operations: &Operations, limits: &Limits) -> Result<Changed, Rejection> {
         if operations.len() > limits.operations {
             return Err(too_many(limits, operations.len()));
         }
-        // So that what is kept for `put_back` is complete.
-        let _before = self.hash();
         let size = self.size();
         let mut resolved: Vec<Operation> = Vec::with_capacity(operations.len());
         let mut previous = Vec::with_capacity(operations.len());
@@ -139,14 +148,13 @@ impl GameState {
                 }
             }
         }
-        changed();
         let undo = Undo { steps, hash: self.tree.refresh() };
         let refused = refused.or_else(|| check_size(self.size(), Some(size), limits).err());
         if let Some(rejection) = refused {
             self.put_back(undo);
             return Err(rejection);
         }
-        Ok(Applied { resolved: resolved.into_iter().collect(), previous, hash: self.hash(), undo })
+        Ok(Changed { resolved: resolved.into_iter().collect(), previous, undo })
     }
 
     /// Undoes the last update that is not undone yet.

@@ -53,9 +53,9 @@ impl From<StoreError> for Failure {
 
 impl Authority {
     /// The entry that would follow the head and change nothing but what the caller of this fills in.
-    pub(crate) fn entry(&self, live: &Live, kind: EntryKind, update: &UpdateId, caller: &Caller) -> JournalEntry {
+    pub(crate) fn entry(&self, live: &mut Live, kind: EntryKind, update: &UpdateId, caller: &Caller) -> JournalEntry {
         // Where a session changes how it is kept, the chain is anchored by the true hash.
-        let carried = (!live.modes.skip_hashes || kind == EntryKind::Mode).then_some(live.head.hash);
+        let carried = (!live.modes.skip_hashes || kind == EntryKind::Mode).then(|| live.known_hash());
         JournalEntry {
             session: live.id.clone(),
             version: live.head.version.next(),
@@ -127,7 +127,6 @@ impl Authority {
             Outcome::Committed(entry) => {
                 fail_points::reach(fail_points::AFTER_COMMIT_BEFORE_PUBLISH);
                 live.advance(&entry, self.clock.instant());
-                live.true_hash(&entry);
                 let pushed = self.publish(session, Outgoing { entry: Arc::clone(&entry), origin });
                 self.snapshot_becomes_due(session, live);
                 Ok(Appended::Committed(entry, pushed))

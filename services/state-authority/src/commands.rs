@@ -36,6 +36,7 @@ use crate::{
     context::Authority,
     decide::{self, Claim, Head},
     load::Fault,
+    metrics::Hashing,
     request::Caller,
     session::Live,
 };
@@ -90,6 +91,7 @@ impl Authority {
         self.in_turn(&session, deadline, async |live| {
             self.catch_up(&session, live, deadline).await?;
             decide::exists(id, &live.head).map_err(Failure::Refused)?;
+            self.hashing(live, Hashing::READ, Live::known_hash);
             Ok(live.head.clone())
         })
         .await
@@ -173,7 +175,7 @@ pub(crate) fn summary(document: SessionDocument, campaign_name: Option<String>, 
         frozen: head.frozen.is_some(),
         epoch: Epoch::clone(&head.epoch),
         game_state_version: head.version,
-        game_state_hash: Some(head.hash),
+        game_state_hash: head.hash,
         last_state_update: head.at,
         scheduled_for: document.scheduled_for,
         created_at: document.created_at,

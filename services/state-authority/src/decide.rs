@@ -16,8 +16,8 @@ use crate::{guards, request::Caller};
 pub struct Head {
     pub epoch: Epoch,
     pub version: Version,
-    /// The true hash of the state at `version`.
-    pub hash: StateHash,
+    /// The true hash of the state at `version`, unless nobody has made it since an update without one.
+    pub hash: Option<StateHash>,
     pub status: SessionStatus,
     /// Why the session takes no updates until it is repaired.
     pub frozen: Option<Arc<str>>,
@@ -34,7 +34,7 @@ impl Head {
         Self {
             epoch: document.epoch.clone(),
             version: document.game_state_version,
-            hash: document.game_state_hash,
+            hash: Some(document.game_state_hash),
             status: document.status,
             frozen: document.frozen.as_deref().map(Into::into),
             game_master: document.game_master_id.clone(),
@@ -45,14 +45,16 @@ impl Head {
 
     /// Whether an entry is the next link of the chain. Where hashes are skipped, nothing is compared.
     pub fn is_followed_by(&self, entry: &JournalEntry) -> bool {
-        entry.epoch == self.epoch && self.version.is_valid_next(entry.version) && entry.hash_before.is_none_or(|hash| hash == self.hash)
+        let by_hash = || entry.hash_before.is_none_or(|before| self.hash.is_none_or(|held| held == before));
+        entry.epoch == self.epoch && self.version.is_valid_next(entry.version) && by_hash()
     }
 
     /// What an entry that follows this head makes of it.
     pub fn follow(&mut self, entry: &JournalEntry) {
         self.version = entry.version;
         self.epoch = entry.epoch.clone();
-        self.hash = entry.hash_after.unwrap_or(self.hash);
+        let stays = if entry.kind == EntryKind::Update { None } else { self.hash };
+        self.hash = entry.hash_after.or(stays);
         self.at = entry.at;
         if let Some(status) = entry.status {
             self.status = status;
@@ -129,7 +131,7 @@ pub fn admit(head: &Head, claim: &Claim<'_>) -> Result<(), ErrorBody> {
     }
     takes_updates(head)?;
     if claim.epoch.is_some_and(|epoch| *epoch != head.epoch) || claim.base != head.version {
-        return Err(ErrorBody::version_conflict(head.version, Some(head.hash)));
+        return Err(ErrorBody::version_conflict(head.version, head.hash));
     }
     Ok(())
 }
@@ -138,7 +140,7 @@ pub fn admit(head: &Head, claim: &Claim<'_>) -> Result<(), ErrorBody> {
 pub fn pruned(head: &Head, claim: &Claim<'_>) -> ErrorBody {
     let mut refusal = match admit(head, claim) {
         Err(refusal) => refusal,
-        Ok(()) => ErrorBody::version_conflict(head.version, Some(head.hash)),
+        Ok(()) => ErrorBody::version_conflict(head.version, head.hash),
     };
     refusal.outcome = Some(Outcome::Unknown);
     refusal

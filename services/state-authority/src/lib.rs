@@ -38,6 +38,7 @@ pub mod decide;
 mod fail_points;
 pub mod freeze;
 pub mod guards;
+mod hashing;
 pub mod load;
 mod log;
 pub mod metrics;

@@ -103,13 +103,15 @@ impl Authority {
                     *live = self.load(session, deadline).await?;
                     return Ok(());
                 }
+                if entry.hash_before.is_some() {
+                    live.known_hash();
+                }
                 let follows = live.head.is_followed_by(entry) && store::replay_entry(&mut live.state, entry).is_ok();
                 if !follows {
                     *live = self.load(session, deadline).await?;
                     return Ok(());
                 }
                 live.advance(entry, self.clock.instant());
-                live.true_hash(entry);
             }
             live.confirmed_at = self.clock.instant();
             if last {
@@ -132,7 +134,7 @@ impl Authority {
         let mut head = Head {
             epoch: document.epoch,
             version: document.version,
-            hash: document.hash,
+            hash: Some(document.hash),
             status: document.status,
             frozen: document.frozen.map(Into::into),
             game_master: document.game_master_id,
@@ -150,7 +152,7 @@ impl Authority {
             Ok(replayed) => replayed,
             Err(error) => return Err(self.judge(session, error, deadline).await),
         };
-        head.hash = replayed.head.hash;
+        head.hash = Some(replayed.head.hash);
         if head.deleted && !marked_deleted {
             let noted = self.retried("note a deletion", deadline, || Box::pin(self.store.set_deleted(&session.id, head.at)));
             noted.await.map_err(Fault::Store)?;

@@ -32,6 +32,20 @@ pub struct Update {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Hashing {
+    /// As of an update.
+    pub mode: &'static str,
+    /// `update`: for its entry. `document`: for the session document. `read`: for an answer that has it.
+    pub purpose: &'static str,
+}
+
+impl Hashing {
+    pub const UPDATE: &'static str = "update";
+    pub const DOCUMENT: &'static str = "document";
+    pub const READ: &'static str = "read";
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Mode {
     /// `full`: the whole state. `direct`: the touched places. `through`: with the entry, in one transaction.
     pub mode: &'static str,
@@ -116,6 +130,9 @@ pub struct Metrics {
     pub answers: Family<Answer, Counter>,
     /// Updates that had their turn, by what became of them and how their session is kept.
     pub updates: Family<Update, Counter>,
+    /// Bytes that were hashed, and how long that took, by how the session is kept. What goes without hashes has none for updates.
+    pub hashed_bytes: Family<Hashing, Counter>,
+    pub hashing_seconds: Family<Hashing, Counter<f64, AtomicU64>>,
     /// Requests refused because too many were in work.
     pub busy: Counter,
     /// Requests refused because they passed a limit, by which.
@@ -185,6 +202,8 @@ impl Metrics {
             stages: StageSeconds::register(registry),
             answers: Family::default(),
             updates: Family::default(),
+            hashed_bytes: Family::default(),
+            hashing_seconds: Family::default(),
             busy: Counter::default(),
             limits_hit: Family::default(),
             update_seconds: Histogram::new(seconds()),
@@ -221,6 +240,8 @@ impl Metrics {
         let m = &metrics;
         registry.register("answers", "Requests answered", m.answers.clone());
         registry.register("updates", "Updates that had their turn", m.updates.clone());
+        registry.register_with_unit("hashed", "States hashed, by mode and purpose", Unit::Bytes, m.hashed_bytes.clone());
+        registry.register_with_unit("hashing", "Time of hashing states", Unit::Seconds, m.hashing_seconds.clone());
         registry.register("busy", "Requests refused because too many were in work", m.busy.clone());
         registry.register("limits_hit", "Requests refused because they passed a limit", m.limits_hit.clone());
         registry.register_with_unit("update", "Arrival to answer of an update", Unit::Seconds, m.update_seconds.clone());
@@ -258,6 +279,12 @@ impl Metrics {
         }
         for reason in ["unknown", "refused", "duplicate", "write-error"] {
             drop(m.settled.get_or_create(&Reason { reason }));
+        }
+        for mode in ["full", "full-unhashed", "direct", "direct-unhashed"] {
+            for purpose in [Hashing::UPDATE, Hashing::DOCUMENT, Hashing::READ] {
+                drop(m.hashed_bytes.get_or_create(&Hashing { mode, purpose }));
+                drop(m.hashing_seconds.get_or_create(&Hashing { mode, purpose }));
+            }
         }
         for percent in crate::rates::WARN_AT {
             drop(m.state_marks.get_or_create(&Percent { percent }));

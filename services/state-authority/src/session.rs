@@ -65,11 +65,9 @@ impl Live {
         }
     }
 
-    /// An entry without hashes is followed by what the state itself says.
-    pub fn true_hash(&mut self, entry: &JournalEntry) {
-        if entry.hash_after.is_none() {
-            self.head.hash = self.state.hash();
-        }
+    /// The hash of the state at the head. After updates without hashes it is made now.
+    pub fn known_hash(&mut self) -> StateHash {
+        *self.head.hash.get_or_insert_with(|| self.state.hash())
     }
 
     /// How many entries the document is behind.

@@ -25,7 +25,7 @@ use crate::{
     decide::Head,
     guards,
     load::Fault,
-    metrics::Mode,
+    metrics::{Hashing, Mode},
     session::{Document, Live, Session},
     touched,
 };
@@ -176,7 +176,7 @@ impl Authority {
     /// Brings a session's document up to its head, and says where it stands then.
     pub(crate) async fn write_snapshot(self: &Arc<Self>, session: &Arc<Session>, deadline: Instant) -> Result<Option<Document>, ErrorBody> {
         loop {
-            let captured = self.in_turn(session, deadline, async |live| Ok(capture(live))).await?;
+            let captured = self.in_turn(session, deadline, async |live| Ok(self.hashing(live, Hashing::DOCUMENT, capture))).await?;
             let (head, from, state, places) = match captured {
                 Captured::UpToDate(document) => return Ok(Some(document)),
                 Captured::Frozen => return Ok(None),
@@ -201,7 +201,7 @@ impl Authority {
                     self.metrics.snapshots.get_or_create(&mode).inc();
                     self.metrics.snapshot_seconds.get_or_create(&mode).observe(began.elapsed().as_secs_f64());
                     self.metrics.snapshot_bytes.get_or_create(&mode).inc_by(bytes as u64);
-                    let document = Document { version: head.version, hash: head.hash };
+                    let document = Document { version: head.version, hash: state.hash() };
                     self.in_turn(session, deadline, async |live| {
                         self.document_stands_at(session, live, document);
                         Ok(())
@@ -289,7 +289,7 @@ pub(crate) fn snapshot<'a>(id: &'a SessionId, head: &'a Head, from: Document, st
         from: (from.version, from.hash),
         new_epoch: None,
         to: head.version,
-        hash: head.hash,
+        hash: state.hash(),
         at: head.at,
         status: head.status,
         game_master_id: &head.game_master,

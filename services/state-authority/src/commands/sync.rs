@@ -15,17 +15,23 @@ use tokio::time::Instant;
 use crate::{
     append::{Appended, Failure},
     context::Authority,
-    guards,
+    decide, guards,
     request::Caller,
 };
 
 impl Authority {
     pub(crate) async fn snapshot_now(self: &Arc<Self>, id: &SessionId, deadline: Instant) -> Result<SnapshotDone, ErrorBody> {
         let session = self.cache.session(id, self.clock.now_ms());
-        let head = self.fresh_head(id, deadline).await?;
+        let epoch = self
+            .in_turn(&session, deadline, async |live| {
+                self.catch_up(&session, live, deadline).await?;
+                decide::exists(id, &live.head).map_err(Failure::Refused)?;
+                Ok(live.head.epoch.clone())
+            })
+            .await?;
         let document = self.write_snapshot(&session, deadline).await?;
-        let document = document.ok_or_else(|| crate::decide::frozen("its document is not written any more"))?;
-        Ok(SnapshotDone { epoch: head.epoch, version: document.version, hash: document.hash })
+        let document = document.ok_or_else(|| decide::frozen("its document is not written any more"))?;
+        Ok(SnapshotDone { epoch, version: document.version, hash: document.hash })
     }
 
     /// The backing documents hold the state of an `ending` entry: `ended` follows it, and nothing else may stand between.
@@ -48,7 +54,7 @@ impl Authority {
                     let of_this_ending =
                         head.status == SessionStatus::Ending && head.epoch == synced.epoch && head.version == synced.version;
                     if !of_this_ending && guards::holds(guards::ENDING) {
-                        return Err(Failure::Refused(ErrorBody::version_conflict(head.version, Some(head.hash))));
+                        return Err(Failure::Refused(ErrorBody::version_conflict(head.version, head.hash)));
                     }
                     // In the name of who ended the session.
                     let key = [EntryKey { session: id.clone(), version: synced.version }];

@@ -115,7 +115,7 @@ impl Authority {
         let hash = state.hash();
         let mut entry =
             JournalEntry { status: Some(SessionStatus::Active), ..self.entry(live, EntryKind::Start, caller.command_id(), caller) };
-        if hash == live.head.hash {
+        if hash == live.known_hash() {
             return match self.append(session, live, entry, None, deadline).await? {
                 Appended::Committed(entry, _) => Ok(Some(entry)),
                 Appended::Lost => Ok(None),

@@ -17,11 +17,11 @@ impl Authority {
                 loop {
                     self.catch_up(&session, live, deadline).await?;
                     let (operations, hash) = self.opposites(caller, live, to).await.map_err(Failure::Refused)?;
-                    if operations.is_empty() || hash == Some(live.head.hash) {
+                    if operations.is_empty() || hash.is_some_and(|hash| hash == live.known_hash()) {
                         return Ok((live.head.clone(), None));
                     }
                     let proposed = self.propose_command(live, &operations, caller).map_err(Failure::Refused)?;
-                    if hash.is_some_and(|hash| hash != proposed.hash) {
+                    if hash.is_some_and(|hash| hash != live.state.hash()) {
                         live.state.put_back(proposed.undo);
                         tracing::error!(session = %id, version = %to, "undoing does not lead to the hash that was there");
                         let refusal = ErrorBody::validation("HISTORY_BROKEN", format!("the journal does not lead back to version {to}"));

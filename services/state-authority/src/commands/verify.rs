@@ -10,7 +10,7 @@ use protocol::{
 use store::StoreError;
 
 use super::turn::only_leads;
-use crate::{append::Failure, context::Authority, decide, load::Fault, request::Caller};
+use crate::{append::Failure, context::Authority, decide, load::Fault, metrics::Hashing, request::Caller, session::Live};
 
 /// Differences named in one answer.
 const MOST_DIFFERENCES: usize = 200;
@@ -50,18 +50,19 @@ impl Authority {
         let session = self.cache.session(id, self.clock.now_ms());
         let head = self.fresh_head(id, caller.deadline).await?;
         let document = self.readable(caller, id, Some(&head.game_master)).await?;
-        let (head, differences) = self
+        let (hash, head, differences) = self
             .in_turn(&session, caller.deadline, async |live| {
                 self.catch_up(&session, live, caller.deadline).await?;
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
                 let mut found = Vec::new();
                 compare(live.state.root(), &theirs, &mut String::new(), &mut found);
-                Ok((live.head.clone(), found))
+                let hash = self.hashing(live, Hashing::READ, Live::known_hash);
+                Ok((hash, live.head.clone(), found))
             })
             .await?;
         let truncated = differences.len() > MOST_DIFFERENCES;
         let differences: Vec<_> = differences.into_iter().take(MOST_DIFFERENCES).collect();
-        let report = Report::Differences { version: head.version, hash: head.hash, differences, truncated };
+        let report = Report::Differences { version: head.version, hash, differences, truncated };
         Ok(Reported { done: self.done(document, &head, None, caller.deadline).await?, report: Some(report) })
     }
 }

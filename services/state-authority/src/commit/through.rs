@@ -16,7 +16,7 @@ use crate::{
     context::Authority,
     decide, guards,
     load::Fault,
-    metrics::Mode,
+    metrics::{Hashing, Mode},
     session::{Document, Live, Session},
     snapshot, stages,
 };
@@ -35,8 +35,7 @@ impl Authority {
     ) -> Result<Outcome, Failure> {
         let mut head = live.head.clone();
         head.follow(entry);
-        head.hash = live.state.hash();
-        let state = live.state.canonical();
+        let state = self.hashing(live, Hashing::DOCUMENT, |live| live.state.canonical());
         let mut handed_over = false;
         let mut pause = FIRST_PAUSE;
         while self.clock.instant() < deadline {
@@ -51,7 +50,7 @@ impl Authority {
                 Ok(Ok(CommitResult::Committed)) => {
                     self.metrics.snapshots.get_or_create(&THROUGH).inc();
                     self.metrics.snapshot_seconds.get_or_create(&THROUGH).observe(began.elapsed().as_secs_f64());
-                    live.document = Document { version: head.version, hash: head.hash };
+                    live.document = Document { version: head.version, hash: state.hash() };
                     return Ok(Outcome::Committed(Arc::clone(entry)));
                 }
                 Ok(Ok(CommitResult::FilterMissed(found))) => match self.explain_missed_commit(session, live, found, deadline).await? {
@@ -65,7 +64,7 @@ impl Authority {
                     self.metrics.commit_retries.inc();
                     match self.store.entries_by_key(std::slice::from_ref(&encoded.key)).await.map(|found| holder(entry, found.first())) {
                         Ok(Holder::Ours(entry)) => {
-                            live.document = Document { version: head.version, hash: head.hash };
+                            live.document = Document { version: head.version, hash: state.hash() };
                             return Ok(Outcome::Committed(entry));
                         }
                         Ok(Holder::Another) => return Ok(Outcome::Lost),

@@ -15,7 +15,7 @@ fn head(status: SessionStatus, frozen: bool) -> Head {
     Head {
         epoch: Epoch::from("e"),
         version: version(5),
-        hash: hash(5),
+        hash: Some(hash(5)),
         status,
         frozen: frozen.then(|| "edited".into()),
         game_master: "gm".parse().unwrap(),
@@ -124,10 +124,21 @@ fn a_head_is_followed_by_version_epoch_and_hash_and_takes_on_what_the_entry_says
         game_master_id: Some("new".parse().unwrap()),
         ..entry("u", "gm", "d")
     });
-    assert_eq!((active.version, active.hash, active.at, active.status), (version(6), hash(6), 60, SessionStatus::Paused));
+    assert_eq!((active.version, active.hash, active.at, active.status), (version(6), Some(hash(6)), 60, SessionStatus::Paused));
     assert_eq!(active.game_master.as_str(), "new");
     active.follow(&JournalEntry { kind: EntryKind::Freeze, ..entry("f", "gm", "") });
     assert!(active.frozen.is_some());
     active.follow(&JournalEntry { kind: EntryKind::Repair, ..entry("r", "gm", "") });
     assert_eq!(active.frozen, None);
+}
+
+#[test]
+fn after_an_update_without_a_hash_the_head_has_none_and_takes_any_but_what_turns_the_status_alone_leaves_it_as_it_was() {
+    let unhashed = JournalEntry { hash_before: None, hash_after: None, ..entry("u", "gm", "d") };
+    let mut active = head(SessionStatus::Active, false);
+    active.follow(&JournalEntry { kind: EntryKind::Pause, ..unhashed.clone() });
+    assert_eq!(active.hash, Some(hash(5)));
+    active.follow(&JournalEntry { version: version(7), ..unhashed });
+    assert_eq!(active.hash, None);
+    assert!(active.is_followed_by(&JournalEntry { version: version(8), hash_before: Some(hash(9)), ..entry("u", "gm", "d") }));
 }

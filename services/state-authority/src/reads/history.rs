@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use store::JournalEntry;
 use tokio::time::Instant;
 
-use crate::{append::Failure, context::Authority, decide, load::Fault, request::Caller};
+use crate::{append::Failure, context::Authority, decide, load::Fault, metrics::Hashing, request::Caller, session::Live};
 
 /// Entries in one answer, whatever the caller asks for.
 const MOST_ENTRIES: u32 = 2_000;
@@ -30,6 +30,7 @@ impl Authority {
             .in_turn(&session, deadline, async |live| {
                 self.catch_up(&session, live, deadline).await?;
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
+                self.hashing(live, Hashing::READ, Live::known_hash);
                 Ok(live.head.clone())
             })
             .await?;
@@ -71,7 +72,7 @@ impl Authority {
             session_id: id.clone(),
             epoch: head.epoch,
             head_version: head.version,
-            head_hash: Some(head.hash),
+            head_hash: head.hash,
             // Without an entry nothing before the head is known.
             oldest_version: oldest.map_or(head.version, |entry| entry.version),
             entries,

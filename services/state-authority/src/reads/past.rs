@@ -31,13 +31,13 @@ impl Authority {
         let key = [EntryKey { session: id.clone(), version: to }];
         let entry = self.retried("read an entry", deadline, || Box::pin(self.store.entries_by_key(&key))).await.map_err(Fault::Store)?;
         let at = entry.first().map_or(head.at, |entry| entry.at);
-        Ok((Head { version: to, hash, at, ..head.clone() }, state.canonical()))
+        Ok((Head { version: to, hash: Some(hash), at, ..head.clone() }, state.canonical()))
     }
 
     /// Whether a version is of the head's epoch: history does not reach beyond where that began.
     pub(crate) async fn check_reach(&self, id: &SessionId, head: &Head, to: Version, deadline: Instant) -> Result<(), ErrorBody> {
         if to > head.version {
-            return Err(ErrorBody::version_conflict(head.version, Some(head.hash)));
+            return Err(ErrorBody::version_conflict(head.version, head.hash));
         }
         let document = self.retried("read a head", deadline, || Box::pin(self.store.head(id))).await.map_err(Fault::Store)?;
         match document {

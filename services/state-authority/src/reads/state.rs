@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus::Headers;
-use game_state::CanonicalState;
+use game_state::{CanonicalState, StateHash};
 use protocol::{
     Ack, ErrorBody, SessionId, headers as name,
     state::{NotModified, StateRequest},
@@ -16,6 +16,7 @@ use crate::{
     context::Authority,
     decide::{self, Head},
     guards,
+    metrics::Hashing,
     request::Caller,
 };
 
@@ -40,7 +41,8 @@ impl Authority {
                     self.catch_up(&session, live, deadline).await?;
                 }
                 decide::exists(id, &live.head).map_err(Failure::Refused)?;
-                Ok((live.head.clone(), live.state.canonical()))
+                let state = self.hashing(live, Hashing::READ, |live| live.state.canonical());
+                Ok((live.head.clone(), state))
             })
             .await?;
         if let Some(caller) = caller {
@@ -53,21 +55,21 @@ impl Authority {
         let headers = Headers::new()
             .with(name::EPOCH, head.epoch.as_str())
             .with(name::VERSION, head.version.to_string())
-            .with(name::HASH, head.hash.to_string());
+            .with(name::HASH, state.hash().to_string());
         let same = request.version == Some(head.version)
-            && request.hash == Some(head.hash)
+            && request.hash == Some(state.hash())
             && request.epoch.as_ref().is_none_or(|epoch| *epoch == head.epoch);
-        let payload = if same { not_modified(id, &head) } else { full(id, &head, &state) };
+        let payload = if same { not_modified(id, &head, state.hash()) } else { full(id, &head, &state) };
         Ok(StateAnswer { headers, payload: payload.map_err(unwritable)? })
     }
 }
 
-fn not_modified(id: &SessionId, head: &Head) -> Result<Vec<u8>, serde_json::Error> {
+fn not_modified(id: &SessionId, head: &Head, hash: StateHash) -> Result<Vec<u8>, serde_json::Error> {
     let answer = NotModified {
         session_id: id.clone(),
         not_modified: true,
         game_state_version: head.version,
-        game_state_hash: head.hash,
+        game_state_hash: hash,
         epoch: head.epoch.clone(),
         timestamp: head.at,
         status: head.status,
@@ -92,7 +94,7 @@ fn full(id: &SessionId, head: &Head, state: &CanonicalState) -> Result<Vec<u8>, 
         success: true,
         session_id: id,
         game_state_version: head.version,
-        game_state_hash: head.hash,
+        game_state_hash: state.hash(),
         epoch: &head.epoch,
         timestamp: head.at,
         status: head.status,

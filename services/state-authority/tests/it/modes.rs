@@ -1,7 +1,8 @@
 use game_state::{GameState, Limits};
 use serde_json::{Value, json};
+use state_authority::metrics::Hashing;
 
-use crate::support::{World, admin, gm, kind};
+use crate::support::{Instance, World, admin, gm, kind};
 
 const CASES: [&str; 10] = [
     include_str!("../../../../tests/vectors/apply/set.json"),
@@ -55,10 +56,11 @@ fn begin(state: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_updates_give_the_same_document_in_full_and_in_direct() {
+async fn the_same_updates_give_the_same_document_in_every_mode() {
     let world = World::new().await;
     let authority = world.authority_with(|config| config.snapshot.interval_ms = 600_000).await;
     let mut direct = Kept::new(world.again().await, json!({"direct": true})).await;
+    let mut unhashed = Kept::new(world.again().await, json!({"skipHashes": true})).await;
     let mut full = Kept::new(world, json!({})).await;
     let mut compared = 0;
     for (file, cases) in CASES.iter().enumerate() {
@@ -70,30 +72,44 @@ async fn the_same_updates_give_the_same_document_in_full_and_in_direct() {
             }
             // A state that no update can lead to is no state of a session.
             let first = begin(state);
-            let (left, right) = tokio::join!(full.update(&first), direct.update(&first));
-            assert_eq!(left, right, "{case}");
-            if !left {
+            let accepted = tokio::join!(full.update(&first), direct.update(&first), unhashed.update(&first));
+            if accepted == (false, false, false) {
                 continue;
             }
+            assert_eq!(accepted, (true, true, true), "{case}");
             direct.document().await;
-            let (left, right) = tokio::join!(full.update(&case["operations"]), direct.update(&case["operations"]));
-            assert!(left && right, "{case}");
+            let operations = &case["operations"];
+            let accepted = tokio::join!(full.update(operations), direct.update(operations), unhashed.update(operations));
+            assert_eq!(accepted, (true, true, true), "{case}");
             // Now and then several updates come into one document.
             if (compared + file) % 3 > 0 {
                 let again = json!([{"path": "pluginData.again", "operation": "push", "value": compared}, {"path": ["pluginData", "a.b"], "operation": "set", "value": 1}]);
-                let both = tokio::join!(full.update(&again), direct.update(&again));
-                assert_eq!(both.0, both.1, "{case}");
+                let all = tokio::join!(full.update(&again), direct.update(&again), unhashed.update(&again));
+                assert!(all.0 == all.1 && all.0 == all.2, "{case}: {all:?}");
             }
-            let (left, right) = tokio::join!(full.document(), direct.document());
-            assert_eq!((&left["gameState"], &left["gameStateHash"]), (&right["gameState"], &right["gameStateHash"]), "{case}");
+            let (one, two, three) = tokio::join!(full.document(), direct.document(), unhashed.document());
+            for other in [two, three] {
+                assert_eq!((&one["gameState"], &one["gameStateHash"]), (&other["gameState"], &other["gameStateHash"]), "{case}");
+            }
             compared += 1;
         }
     }
     assert!(compared > 100, "{compared} cases were compared");
     let count = |mode| authority.authority.metrics.snapshots.get_or_create(&state_authority::metrics::Mode { mode }).get();
     assert!(count("direct") > 2 * compared as u64 - 20, "{} of {compared}", count("direct"));
-    // What was written place by place loads, and its chain holds.
-    direct.world.reported(&admin(), json!({"command": "verify"})).await.unwrap();
+    // What each mode saves.
+    let hashed = |mode| [Hashing::UPDATE, Hashing::DOCUMENT].map(|purpose| hashed(&authority, mode, purpose));
+    let ([full_updates, full_documents], [saved, made_up_for]) = (hashed("full"), hashed("full-unhashed"));
+    assert_eq!((saved, full_documents), (0, 0), "no update is hashed without hashes, and no state twice with them");
+    assert!(0 < made_up_for && made_up_for < full_updates, "{made_up_for} of {full_updates}: documents have their hash in every mode");
+    // What was written place by place, and what has no hashes, loads, and the chain holds.
+    for kept in [direct, unhashed] {
+        kept.world.reported(&admin(), json!({"command": "verify"})).await.unwrap();
+    }
+}
+
+fn hashed(instance: &Instance, mode: &'static str, purpose: &'static str) -> u64 {
+    instance.authority.metrics.hashed_bytes.get_or_create(&Hashing { mode, purpose }).get()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,8 +156,14 @@ async fn skipping_hashes_leaves_them_out_of_entries_and_answers_but_not_of_docum
         let hash = GameState::parse(&document["gameState"].to_string(), &Limits::default()).unwrap().hash();
         assert_eq!(document["gameStateHash"], json!(hash));
         assert_eq!(world.full_state(json!({})).await.unwrap()["gameStateHash"], json!(hash));
+        for instance in [&one, &two] {
+            assert_eq!(hashed(instance, "full-unhashed", Hashing::UPDATE), 0);
+        }
         world.command(&admin(), json!({"command": "mode", "skipHashes": false})).await.unwrap();
-        world.hit("u8", 8, 80).await.unwrap();
+        let accepted = world.hit("u8", 8, 80).await.unwrap();
+        let state = world.full_state(json!({})).await.unwrap();
+        let true_hash = GameState::parse(&state["gameState"].to_string(), &Limits::default()).unwrap().hash();
+        assert_eq!((accepted.new_hash, &state["gameStateHash"]), (Some(true_hash), &json!(true_hash)));
         let journal = world.journal().await;
         let has: Vec<_> = journal.iter().map(|entry| entry.get("hashAfter").is_some()).collect();
         assert_eq!(has, [true, true, false, false, false, false, false, true, true]);
