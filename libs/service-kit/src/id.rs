@@ -1,5 +1,7 @@
 //! Random ids from the operating system's generator.
 
+use std::cell::RefCell;
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// 128 random bits as 22 characters of base64url: fits every place an id may stand in, and cannot be guessed.
@@ -13,14 +15,35 @@ pub fn random_id() -> String {
     text
 }
 
-/// Bytes from the operating system.
+/// Bytes from the operating system, which is asked for many at once: a system call for every id would cost more than the id.
 ///
 /// # Panics
 /// When the operating system has no randomness to give: no id could be trusted then.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    thread_local! { static STORE: RefCell<Store> = const { RefCell::new(Store { bytes: [0; STORED], left: 0 }) }; }
+    STORE.with_borrow_mut(Store::take)
+}
+
+const STORED: usize = 1024;
+
+/// Random bytes that nobody has had.
+struct Store {
+    bytes: [u8; STORED],
+    left: usize,
+}
+
+impl Store {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        if self.left < N {
+            getrandom::fill(&mut self.bytes).expect("the operating system gives random bytes");
+            self.left = STORED;
+        }
+        let mut taken = [0; N];
+        // Nothing that was given out stays here.
+        taken.swap_with_slice(&mut self.bytes[self.left - N..self.left]);
+        self.left -= N;
+        taken
+    }
 }
 
 #[cfg(test)]
