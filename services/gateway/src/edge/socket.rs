@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    io,
+    io::{self, Read as _},
     net::Shutdown,
     os::fd::AsFd as _,
     sync::Arc,
@@ -10,7 +10,8 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use tokio::{net::TcpStream, time::Instant};
+use socket2::SockRef;
+use tokio::{io::Interest, net::TcpStream, time::Instant};
 
 use super::{
     CloseCode, Closed, EdgeConfig,
@@ -176,7 +177,7 @@ impl Socket {
         }
         std::task::ready!(self.stream.poll_read_ready(cx))?;
         INPUT.with_borrow_mut(|scratch| {
-            let length = match self.stream.try_read(scratch) {
+            let length = match read_some(&self.stream, scratch) {
                 Ok(0) => return Poll::Ready(Ok(Input::End)),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(Input::Nothing)),
@@ -225,6 +226,18 @@ impl Socket {
     fn finish_writing(&self) -> io::Result<()> {
         std::net::TcpStream::from(self.stream.as_fd().try_clone_to_owned()?).shutdown(Shutdown::Write)
     }
+}
+
+/// As `try_read`. Less than there was room for is all that had come: the stream then counts as read empty, without another call
+/// that would say so. What comes later makes it readable again.
+fn read_some(stream: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    let mut read = None;
+    let tried = stream.try_io(Interest::READABLE, || {
+        let length = (&*SockRef::from(stream)).read(room)?;
+        read = Some(length);
+        if (1..room.len()).contains(&length) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(length) }
+    });
+    read.map_or(tried, Ok)
 }
 
 enum Input {
