@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{Client, Subject, client::PublishErrorKind, connection::State};
+use async_nats::{Client, Subject, connection::State};
 use bytes::Bytes;
 use protocol::Subjects;
 use tokio::sync::{mpsc, watch};
@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     BusConfig, BusError, Connection, Headers, RequestError,
     connection::{Change, dial, wait_until_connected},
+    courier::{Letter, courier},
+    headers::wire_size,
     inbox::{Inbox, Waiting},
 };
 
@@ -19,6 +21,7 @@ pub struct Bus(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
+    courier: mpsc::Sender<Letter>,
     pub(crate) config: BusConfig,
     subjects: Subjects,
     inbox: Inbox,
@@ -43,7 +46,9 @@ impl Bus {
         while client.connection_state() == State::Pending {
             tokio::task::yield_now().await;
         }
-        Ok(Self(Arc::new(Inner { client, config: config.clone(), subjects: Subjects::new(&config.prefix), inbox, connection })))
+        let (courier, carrying) = courier(client.clone());
+        spawn(carrying);
+        Ok(Self(Arc::new(Inner { client, courier, config: config.clone(), subjects: Subjects::new(&config.prefix), inbox, connection })))
     }
 
     /// Names of subjects, streams and buckets, under the configured prefix.
@@ -103,16 +108,15 @@ impl Bus {
         if !self.is_connected() {
             return Err(RequestError::Disconnected);
         }
-        let (client, size, shown) = (&self.0.client, payload.len(), subject.clone());
-        let sent = match reply {
-            Some(reply) => client.publish_with_reply_and_headers(subject, reply, headers.into_wire(), payload).await,
-            None => client.publish_with_headers(subject, headers.into_wire(), payload).await,
-        };
-        sent.map_err(|error| match error.kind() {
-            PublishErrorKind::MaxPayloadExceeded => RequestError::TooLarge { limit: self.max_payload(), actual: size },
-            PublishErrorKind::InvalidSubject => RequestError::BadSubject { subject: shown.into_string() },
-            PublishErrorKind::Send => RequestError::Disconnected,
-        })
+        if !is_valid(&subject) || !reply.as_ref().is_none_or(is_valid) {
+            return Err(RequestError::BadSubject { subject: subject.into_string() });
+        }
+        let headers = headers.into_wire();
+        let (limit, actual) = (self.max_payload(), wire_size(&headers) + payload.len());
+        if actual > limit {
+            return Err(RequestError::TooLarge { limit, actual });
+        }
+        self.0.courier.send(Letter { subject, reply, headers, payload }).await.map_err(|_| RequestError::Disconnected)
     }
 
     /// Waits for the connection, but no longer than `patience`.
@@ -146,6 +150,11 @@ async fn follow(mut changes: mpsc::UnboundedReceiver<Change>, state: watch::Send
             Change::Overflow => connection.generation += 1,
         });
     }
+}
+
+/// A space would end the subject within the protocol, a line break the message.
+fn is_valid(subject: &Subject) -> bool {
+    !subject.is_empty() && !subject.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 /// Text that cannot be guessed.

@@ -30,6 +30,8 @@ pub(crate) async fn dial(config: &BusConfig, name: &str, changes: mpsc::Unbounde
     let mut options = ConnectOptions::new()
         .name(name)
         .custom_inbox_prefix(&config.inbox_prefix)
+        // They are checked before they are handed over.
+        .skip_subject_validation(true)
         .ping_interval(Duration::from_millis(config.ping_interval_ms))
         .connection_timeout(Duration::from_secs(3))
         .retry_on_initial_connect()

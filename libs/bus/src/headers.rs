@@ -183,6 +183,13 @@ impl Headers {
     }
 }
 
+/// What headers take of the server's limit for a message.
+pub(crate) fn wire_size(headers: &HeaderMap) -> usize {
+    let line = |name: &HeaderName, value: &HeaderValue| AsRef::<str>::as_ref(name).len() + ": ".len() + value.as_str().len() + "\r\n".len();
+    let lines = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| line(name, value)));
+    "NATS/1.0\r\n".len() + lines.sum::<usize>() + "\r\n".len()
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.0.iter().map(|(name, values)| (name.to_string(), values.first().map(HeaderValue::as_str)))).finish()

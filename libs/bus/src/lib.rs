@@ -13,6 +13,7 @@ mod bus;
 mod chunks;
 mod config;
 mod connection;
+mod courier;
 mod direct;
 mod error;
 mod headers;
