@@ -14,7 +14,7 @@ use std::{
 use protocol::ErrorBody;
 use service_kit::{Lifecycle, Span};
 use store::{BatchError, EncodedEntry, EntryResult, JournalEntry, Store};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{sync::oneshot, task::yield_now, time::Instant};
 
 use crate::{
     config, fail_points, guards,
@@ -153,9 +153,11 @@ impl Committer {
         Ok(())
     }
 
-    /// One batch per turn, until nothing waits.
+    /// One batch per turn, until nothing waits. Before each, every task that is ready gets to run: what it commits goes along.
     async fn take_turns(&self) {
-        while let Some((waiting, encoded)) = self.next_batch() {
+        loop {
+            yield_now().await;
+            let Some((waiting, encoded)) = self.next_batch() else { return };
             self.insert(waiting, encoded).await;
         }
     }
