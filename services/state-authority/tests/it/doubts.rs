@@ -72,25 +72,37 @@ async fn an_answer_that_is_lost_on_its_way_to_the_gateway_is_repeated_to_the_re_
     witness.judge(&world, 3, Stream::Whole).await;
 }
 
-/// The server carries a commit out and closes the connection instead of answering.
+/// The server carries a commit out and closes the connection instead of answering, and again whenever the commit is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_written_with_its_document_whose_answer_is_lost_is_settled() {
     let (nats, mongo) = (NatsServer::shared().await.unwrap(), Mongo::start().await.unwrap());
     let world = World::on(nats, &mongo).await;
-    let _authority = world.authority_with(|config| config.snapshot.updates = 1).await;
+    let authority = world
+        .authority_with(|config| {
+            config.snapshot.updates = 1;
+            config.mongo.transaction_timeout_ms = 1_000;
+        })
+        .await;
     world.play().await;
     let mut witness = Witness::of(&world).await;
     let _ = witness.hit(&world, "u1", 0, 1).await;
     world.eventually_stored(1).await;
     mongo.fail_point("onPrimaryTransactionalWrite", json!({"mode": {"times": 1}})).await.unwrap();
-    for base in 1..4 {
+    let silent = json!({"failCommands": ["commitTransaction"], "closeConnection": true, "appName": "stateward"});
+    mongo.fail_point("failCommand", json!({"mode": {"skip": 1}, "data": silent})).await.unwrap();
+    let answer = world.hit("u2", 1, 2).await;
+    assert!(mongo.fail_point_off("onPrimaryTransactionalWrite").await.unwrap() >= 1, "the fault was hit");
+    assert!(mongo.fail_point_off("failCommand").await.unwrap() >= 1, "no repetition was answered");
+    assert_eq!(answer.as_ref().unwrap().new_version.get(), 2);
+    assert_eq!(authority.authority.metrics.commit_retries.get(), 1, "its key was looked at");
+    witness.note("u2", 1, &answer, Duration::ZERO);
+    for base in 2..4 {
         let id = format!("u{}", base + 1);
         let answer = world.hit(&id, base, base as i64 + 1).await;
         assert_eq!(answer.as_ref().unwrap().new_version.get(), base + 1);
         witness.note(&id, base, &answer, Duration::ZERO);
         world.eventually_stored(base + 1).await;
     }
-    assert!(mongo.fail_point_off("onPrimaryTransactionalWrite").await.unwrap() >= 1, "the fault was hit");
     witness.judge(&world, 4, Stream::Whole).await;
 }
 
