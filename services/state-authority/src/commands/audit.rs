@@ -2,7 +2,7 @@
 //! as a whole. The newest commands stand in the session's document as well, for a look at it.
 
 use protocol::{Command, SessionId, command::CommandDone};
-use store::{AuditRecord, CommandNote};
+use store::{AuditRecord, CommandNote, StoreError};
 
 use crate::{context::Authority, request::Caller};
 
@@ -51,17 +51,28 @@ pub(super) fn record(caller: &Caller, at: u64) -> Option<AuditRecord> {
 impl Authority {
     /// The command is done, whatever becomes of its note in the document.
     pub(super) async fn audit(&self, id: &SessionId, caller: &Caller, audited: Audited, done: &CommandDone) {
-        let Some(record) = record(caller, done.timestamp) else { return };
-        let deadline = caller.deadline;
-        let noted = match audited {
+        match audited {
+            Audited::AsLook => self.audit_look(id, caller, done.timestamp).await,
             Audited::ByEntry if done.new_version.is_some() => {
-                self.retried("append an audit record", deadline, || Box::pin(self.store.append_audit(id, &record))).await
+                let Some(record) = record(caller, done.timestamp) else { return };
+                let noted =
+                    self.retried("append an audit record", caller.deadline, || Box::pin(self.store.append_audit(id, &record))).await;
+                warn_of_loss(id, &record, noted);
             }
-            Audited::AsLook => self.retried("note a look", deadline, || Box::pin(self.store.note_look(id, &record))).await,
-            Audited::ByEntry | Audited::Within | Audited::Not => return,
-        };
-        if let Err(error) = noted {
-            tracing::warn!(session = %id, by = %record.by, action = record.action, %error, "a command is not noted in the session's document");
+            Audited::ByEntry | Audited::Within | Audited::Not => {}
         }
+    }
+
+    /// Also of a look that is refused what it asked for, because it found a fault.
+    pub(super) async fn audit_look(&self, id: &SessionId, caller: &Caller, at: u64) {
+        let Some(record) = record(caller, at) else { return };
+        let noted = self.retried("note a look", caller.deadline, || Box::pin(self.store.note_look(id, &record))).await;
+        warn_of_loss(id, &record, noted);
+    }
+}
+
+fn warn_of_loss(id: &SessionId, record: &AuditRecord, noted: Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!(session = %id, by = %record.by, action = record.action, %error, "a command is not noted in the session's document");
     }
 }

@@ -39,6 +39,7 @@ impl Authority {
             Err(StoreError::Corrupt(corruption)) => {
                 let reason = corruption.to_string();
                 self.freeze_found(&session, "verify", &reason, caller.deadline).await;
+                self.audit_look(id, caller, self.clock.now_ms()).await;
                 Err(decide::frozen(&reason))
             }
             Err(error) => Err(Fault::Store(error).into()),

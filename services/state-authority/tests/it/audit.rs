@@ -63,6 +63,20 @@ async fn who_looked_into_a_session_and_who_changed_its_participants_is_audited()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_found_a_fault_and_why_they_looked_is_audited() {
+    let world = World::new().await;
+    let _authority = world.authority_with(|config| config.snapshot.interval_ms = 100).await;
+    world.play().await;
+    world.hit("u1", 0, 1).await.unwrap();
+    world.eventually_stored(1).await;
+    world.edit_document(json!({"gameState.characters.0.pluginData.hitPoints": 999})).await;
+    let verify = json!({"command": "verify", "reason": "999 hit points"});
+    assert_eq!(kind(&world.reported(&admin(), verify).await.unwrap_err()), ("VALIDATION_ERROR", "STATE_CORRUPT"));
+    let noted = world.audited().await;
+    assert_eq!(noted.last(), Some(&("admin".to_owned(), "verify".to_owned(), json!("999 hit points"))), "{noted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_command_that_becomes_an_entry_says_who_gave_it_when_and_why() {
     let world = World::new().await;
     let _authority = world.authority().await;
