@@ -12,8 +12,8 @@
 //! 3. [`decide`] judges, in this order: is it a re-send, is its base beyond the head, may the caller, does the session's status
 //!    take updates, is it this epoch, is its base the head. Only a success may rest on the cache, because the commit
 //!    checks it; before any refusal the journal above the cached head is read.
-//! 4. `game_state::GameState::apply` (`game-state/src/update.rs`) changes the state in place, all operations or none, and gives
-//!    the new hash, the previous values, and what puts the state back.
+//! 4. `game_state::GameState::change` (`game-state/src/update.rs`) changes the state in place, all operations or none, and gives
+//!    the previous values, and what puts the state back. Then the new hash is made, unless an admin has the session go without.
 //! 5. **The commit line**, [`commit`], called by `append`: the entry `<session>:<version>` is inserted into the journal, with the waiting entries of
 //!    other sessions in one command, acknowledged by a majority with journal. The key lets one writer have the version.
 //!    Before this line anything may fail and nothing has happened; after it nothing may fail the request. Where the outcome
