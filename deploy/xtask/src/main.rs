@@ -35,7 +35,7 @@ enum Task {
     Mutants,
     /// Runs the tests under faults in their long forms, all or those of a name
     Faults(faults::Options),
-    /// Takes the guards of a commit away one by one, and looks whether a test fails without each
+    /// Takes the guards of the platform away one by one, and looks whether a test fails without each
     Guards(guards::Options),
 }
 

@@ -33,7 +33,11 @@ pub(crate) fn metadata() -> anyhow::Result<Value> {
 
 /// Where cargo puts the programs that it builds: a variable or somebody's own configuration may name another directory than `target`.
 pub(crate) fn programs(release: bool) -> anyhow::Result<PathBuf> {
-    Ok(target_directory_in(&metadata()?)?.join(if release { "release" } else { "debug" }))
+    Ok(target_directory()?.join(if release { "release" } else { "debug" }))
+}
+
+pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
+    target_directory_in(&metadata()?)
 }
 
 const METADATA: [&str; 3] = ["metadata", "--format-version=1", "--no-deps"];

@@ -9,6 +9,7 @@
 pub mod answering;
 pub mod client;
 pub mod game_master;
+pub mod guards;
 pub mod history;
 pub mod http;
 pub mod mongo;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 
 use crate::{
-    PATIENCE, http,
+    PATIENCE, guards, http,
     ports::free_port,
     process::{self, Output, Process, Spec},
     scratch::Scratch,
@@ -64,6 +64,7 @@ impl Service {
         let mut env = vec![("STATEWARD_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin_port}"))];
         env.extend(options.config.into_iter().map(|(key, value)| (format!("STATEWARD_{key}"), value)));
         env.extend(options.environment);
+        env.extend(guards::inherited());
         let (output, scratch) = match options.output {
             Output::Nowhere => {
                 let scratch = Scratch::new(&options.service)?;
