@@ -23,5 +23,12 @@ pub const ENTRY_HASH: &str = "entry-hash";
 pub const STATE_HASH: &str = "state-hash";
 /// A snapshot finds the document by the version and the hash that it was written from.
 pub const SNAPSHOT_FILTER: &str = "snapshot-filter";
+/// An entry is on disk when it is acknowledged.
+pub const JOURNALED: &str = "journaled";
+/// What one write-back, or one replacement of an old session, writes is there whole or not at all.
+pub const ONE_TRANSACTION: &str = "one-transaction";
+/// An old session is replaced once, by whoever takes it out of its place.
+pub const REPLACED_ONCE: &str = "replaced-once";
 
+/// Those of journal and snapshot.
 pub const ALL: [&str; 5] = [MAJORITY_WRITE, MAJORITY_READ, ENTRY_HASH, STATE_HASH, SNAPSHOT_FILTER];

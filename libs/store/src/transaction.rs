@@ -14,6 +14,7 @@ use crate::{
     Store, StoreError,
     connect::{durable, within},
     error::DUPLICATE_KEY,
+    guards,
 };
 
 /// Dropped without a commit it is aborted, some time later: what it wrote stays locked until then.
@@ -45,6 +46,9 @@ impl Transaction {
         const OPERATION: &str = "begin a transaction";
         let deadline = Instant::now() + Duration::from_millis(store.inner.config.transaction_timeout_ms);
         let mut session = within(OPERATION, left(deadline), store.inner.client.start_session()).await?;
+        if !guards::holds(guards::ONE_TRANSACTION) {
+            return Ok(Self { store: store.clone(), session, deadline });
+        }
         let start = session
             .start_transaction()
             .read_concern(ReadConcern::snapshot())
@@ -89,6 +93,9 @@ impl Transaction {
     /// Repeats the commit while its outcome is unknown and time is left: the server takes a repeated commit as the same one.
     pub(crate) async fn commit(mut self) -> Result<(), Uncommitted> {
         const OPERATION: &str = "commit a transaction";
+        if !guards::holds(guards::ONE_TRANSACTION) {
+            return Ok(());
+        }
         loop {
             let attempt = tokio::time::timeout(left(self.deadline), self.session.commit_transaction().into_future()).await;
             let after = Duration::from_millis(self.store.inner.config.transaction_timeout_ms);

@@ -19,6 +19,7 @@ pub mod dice;
 pub mod door;
 pub mod edge;
 pub mod events;
+mod guards;
 pub mod heads;
 pub mod joins;
 pub mod lanes;

@@ -6,6 +6,7 @@ use store::{CampaignSource, OldSession, Replaced, Store, StoreError};
 
 use crate::{
     decide::{self, Converted, Refusal},
+    guards,
     progress::Progress,
     report::{Conversion, Failure},
     retry::patiently,
@@ -90,7 +91,7 @@ impl Job<'_> {
     /// Converts a session, or not yet: a killed run may have left a transaction open that holds what it needs, and there is other work
     /// until that is over. Sessions of one campaign keep their order.
     async fn unless_held(&mut self, session: &OldSession, put_off: &[OldSession]) -> Result<Option<Result<bool, Refusal>>, StoreError> {
-        if put_off.len() < MOST_PUT_OFF {
+        if put_off.len() < MOST_PUT_OFF && guards::holds(guards::PUT_OFF) {
             let campaign = decide::campaign_id(session).ok();
             if campaign.is_some() && put_off.iter().any(|earlier| decide::campaign_id(earlier).ok() == campaign) {
                 return Ok(None);

@@ -26,6 +26,7 @@
 mod command;
 mod convert;
 pub mod decide;
+mod guards;
 mod layout;
 mod progress;
 mod put_back;

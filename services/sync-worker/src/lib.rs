@@ -24,6 +24,7 @@ mod busy;
 mod config;
 mod dirty;
 mod gm;
+mod guards;
 mod metrics;
 mod pace;
 mod part;

@@ -6,7 +6,7 @@ use protocol::sync::SyncTrigger;
 use tokio::time::Instant;
 
 use crate::{
-    config,
+    config, guards,
     work::{Worker, span_unasked},
 };
 
@@ -65,7 +65,7 @@ impl Worker {
             self.end_orphans().await;
         }
         for session in ending {
-            let left_to_the_queue = waiting_ms(session.last_state_update) < config.after_ms;
+            let left_to_the_queue = waiting_ms(session.last_state_update) < config.after_ms || !guards::holds(guards::UNFINISHED);
             if left_to_the_queue || self.busy.is_backing_off(&session.id, Instant::now()) {
                 continue;
             }

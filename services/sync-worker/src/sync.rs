@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     authority::{Authority, Refusal},
+    guards,
     metrics::{Found, Reason, SyncMetrics},
     pace::Pace,
     part,
@@ -147,7 +148,11 @@ impl Syncer {
             self.pace.wait().await;
             match self.write_back_once(id, trigger, span, &mut report).await {
                 // Aborted, as two write-backs of one campaign or a snapshot of the session met it: nothing was written.
-                Err(Failure::Store(StoreError::Transient { code: Some(112 | 251), .. })) if conflicts < CONFLICTS => conflicts += 1,
+                Err(Failure::Store(StoreError::Transient { code: Some(112 | 251), .. }))
+                    if conflicts < CONFLICTS && guards::holds(guards::UNFINISHED) =>
+                {
+                    conflicts += 1;
+                }
                 Ok(Look::Part) => conflicts = 0,
                 result => return result,
             }

@@ -12,7 +12,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     busy::{Busy, Claim},
-    config,
+    config, guards,
     metrics::{GivenUp, Outcome as Label, Word},
     sync::{Failure, Outcome, Syncer},
 };
@@ -67,6 +67,9 @@ impl Worker {
     }
 
     async fn work(&self, job: Job) {
+        if !guards::holds(guards::UNFINISHED) {
+            let _known = job.ack().await;
+        }
         let verdict = match serde_json::from_slice::<SyncRequested>(&job.message.payload) {
             Ok(work) => match self.busy.claim(&work.session_id) {
                 Some(claim) => self.renewing(&job, self.sync(&work.session_id, work.trigger, claim, &span_of(&job))).await,

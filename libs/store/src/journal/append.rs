@@ -62,12 +62,14 @@ fn command(entries: &[EncodedEntry]) -> RawDocumentBuf {
         documents.push(entry.document());
     }
     let mut concern = RawDocumentBuf::new();
-    if guards::holds(guards::MAJORITY_WRITE) {
+    // A majority has it on disk, whatever is said of that.
+    let journaled = guards::holds(guards::JOURNALED);
+    if guards::holds(guards::MAJORITY_WRITE) && journaled {
         concern.append(cstr!("w"), "majority");
     } else {
         concern.append(cstr!("w"), 1);
     }
-    concern.append(cstr!("j"), true);
+    concern.append(cstr!("j"), journaled);
     let mut command = RawDocumentBuf::new();
     command.append(cstr!("insert"), collection::JOURNAL);
     command.append(cstr!("ordered"), false);

@@ -10,7 +10,7 @@ use crate::{
     batches::{Batches, Verb},
     campaigns::unstorable,
     connect::collection,
-    convert,
+    convert, guards,
     transaction::{Transaction, is_duplicate_key},
 };
 
@@ -68,7 +68,8 @@ async fn replace(
     let mut gone = Batches::new(Verb::Delete, collection::SESSIONS);
     gone.push(&deletion(&old.raw, doc! { "epoch": { "$exists": false } })?);
     for command in gone.into_commands() {
-        if !transaction.write(OPERATION, command).await?.get_i32("n").is_ok_and(|n| n == 1) {
+        let taken = transaction.write(OPERATION, command).await?.get_i32("n").is_ok_and(|n| n == 1);
+        if !taken && guards::holds(guards::REPLACED_ONCE) {
             return Ok(false);
         }
     }

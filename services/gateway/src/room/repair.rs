@@ -12,7 +12,7 @@ use super::{
     catchup::FullState,
     fetch::{FETCHED_STEPS, Fetched, Filled, Older, Source, Span},
 };
-use crate::metrics::FillSource;
+use crate::{guards, metrics::FillSource};
 
 /// A message that comes out of order is usually right behind.
 const LATE: Duration = Duration::from_millis(50);
@@ -84,7 +84,7 @@ impl Room {
     }
 
     pub(super) fn start_load(&mut self) {
-        if !self.loading {
+        if !self.loading || !guards::holds(guards::ONE_LOAD) {
             self.loading = true;
             self.gateway.metrics.state_loads.inc();
             let source = self.source();

@@ -40,6 +40,13 @@ async fn a_killed_job_is_resumed_and_two_at_once_convert_each_session_once() {
     assert_eq!(old.find("migrationBackups", json!({"collection": "gameSessions"})).await.len(), 120);
     assert_eq!(old.find("characters", json!({"document": {"$exists": true}})).await.len(), 60);
     assert_eq!(old.find("characters", json!({})).await.len(), 60);
+    assert_intact(&old, 120).await;
+}
+
+/// The job's own judge: each hash computed again, each state compared with what it was made of.
+async fn assert_intact(old: &Old, sessions: u64) {
+    let (code, report) = old.run(&["verify"]).await;
+    assert_eq!((code, &report["intact"], &report["stillOld"]), (0, &json!(sessions), &json!(0)), "{report}");
 }
 
 #[tokio::test]
@@ -72,6 +79,7 @@ async fn a_campaign_that_a_killed_run_still_holds_is_left_to_the_end_and_the_oth
     let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((&report["found"], &report["converted"]), (&json!(8), &json!(8)), "{report}");
     assert_eq!(old.store.count_new_sessions().await.unwrap(), 8);
+    assert_intact(&old, 8).await;
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ impl Old {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stateward-migration-job"));
         command.args(args).env_clear();
+        command.envs(testkit::guards::inherited());
         command.env("STATEWARD_MONGO__URI", self.mongo.uri()).env("STATEWARD_MONGO__DATABASE", &self.database);
         command
     }

@@ -121,6 +121,7 @@ async fn many_dirty_sessions_are_written_back_by_workers_that_are_killed() {
         .for_each_concurrent(AT_ONCE, async |n| {
             let head = stage.assert_shown(&format!("s{n}"), &format!("c{n}")).await;
             assert_eq!((head.version.get(), head.status.as_str()), (2, "active"));
+            stage.judge(&format!("s{n}"), None).await;
         })
         .await;
     assert_eq!(stage.store.count_dirty_sessions().await.unwrap(), 0);

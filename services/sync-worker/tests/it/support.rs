@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use bus::{Bus, BusConfig, Headers};
 use game_state::{GameState, Limits, Value, Version};
@@ -6,8 +9,12 @@ use protocol::{Ack, Identity, SessionId};
 use serde_json::json;
 use store::{CampaignDocument, Content, Kind, Store, StoreConfig};
 use testkit::{
-    Mongo, NatsServer, eventually,
+    History, Mongo, NatsServer, eventually,
+    game_master::{Outcome, Sent},
+    history::{Backing, Evidence, Published, Reader, seat_at_stream},
     mongo::wire::Connection,
+    platform::Stored,
+    replica,
     service::{Service, ServiceOptions},
 };
 
@@ -21,6 +28,14 @@ pub(crate) struct Stage {
     pub(crate) store: Store,
     pub(crate) nats: NatsServer,
     pub(crate) mongo: Mongo,
+    played: Mutex<Vec<Played>>,
+}
+
+/// A session from its beginning on, for the judge.
+struct Played {
+    session: String,
+    first_state: serde_json::Value,
+    sent: Vec<Sent>,
 }
 
 const DATABASE: &str = "sync";
@@ -42,7 +57,7 @@ impl Stage {
         let bus = BusConfig { servers: vec![nats.url()], ..BusConfig::default() };
         let bus = Bus::connect(&bus, "test").await.unwrap();
         let authority = start("state-authority", &nats, &mongo, authority).await;
-        Self { authority, bus, store, nats, mongo }
+        Self { authority, bus, store, nats, mongo, played: Mutex::default() }
     }
 
     pub(crate) async fn worker(&self) -> Service {
@@ -88,6 +103,13 @@ impl Stage {
         let command = json!({"command": "create", "campaignId": campaign, "name": session});
         let done = self.command(session, command).await.unwrap();
         assert_eq!(done["session"]["status"], json!("active"), "{done}");
+        let document = self.wire().await.find_one(DATABASE, "gameSessions", json!({"_id": session})).await.unwrap().unwrap();
+        assert_eq!(document["gameStateVersion"], json!("0"));
+        self.played().push(Played { session: session.to_owned(), first_state: document["gameState"].clone(), sent: Vec::new() });
+    }
+
+    fn played(&self) -> std::sync::MutexGuard<'_, Vec<Played>> {
+        self.played.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer, or the refusal as the error.
@@ -98,13 +120,59 @@ impl Stage {
 
     /// An update of the game master's; gives the new version.
     pub(crate) async fn update(&self, session: &str, base: u64, operations: serde_json::Value) -> u64 {
+        let (update_id, begun) = (format!("u{base}"), Instant::now());
         let update = json!({
-            "id": format!("u{base}"), "sessionId": session, "version": base.to_string(),
+            "id": update_id, "sessionId": session, "version": base.to_string(),
             "operations": operations, "timestamp": 0, "source": "gm",
         });
         let subject = self.bus.subjects().session_update(&id(session));
         let accepted = self.ask(subject, update).await.unwrap();
-        accepted["newVersion"].as_str().unwrap().parse().unwrap()
+        let version = accepted["newVersion"].as_str().unwrap().parse().unwrap();
+        let outcome = Outcome::Accepted { version, hash: accepted["newHash"].as_str().map(str::to_owned) };
+        let sent = Sent { id: update_id, base, operations, outcome, tries: 1, took: begun.elapsed() };
+        self.played().iter_mut().filter(|played| played.session == session).for_each(|played| played.sent.push(sent.clone()));
+        version
+    }
+
+    /// Reads a session's document again and again.
+    pub(crate) fn reader(&self, session: &str) -> Reader {
+        Reader::start(vec![self.mongo.port()], DATABASE.to_owned(), session.to_owned())
+    }
+
+    /// Everything that was sent, published and stored of a session, and of its campaign, keeps what is promised.
+    pub(crate) async fn judge(&self, session: &str, reader: Option<&Reader>) {
+        let (first_state, sent) = {
+            let played = self.played();
+            let played = played.iter().find(|played| played.session == session).expect("it was played");
+            (played.first_state.clone(), played.sent.clone())
+        };
+        let stored = eventually(&format!("{session} to be written up to its journal's end"), DEADLINE, async || {
+            let stored = Stored::read(&mut self.mongo.connect().await.ok()?, DATABASE, session).await.ok()?;
+            (stored.document["gameStateVersion"] == json!(stored.journal.len().to_string())).then_some(stored)
+        })
+        .await
+        .unwrap();
+        let messages = eventually(&format!("the stream to have all of {session}"), DEADLINE, async || {
+            let subject = format!("session.{session}.updated");
+            let messages = self.nats.connect().await.ok()?.stored("SESSION_UPDATES", &subject).await.ok()?;
+            (messages.len() >= stored.journal.len()).then_some(messages)
+        })
+        .await
+        .unwrap();
+        let first = json!({
+            "success": true, "sessionId": session, "epoch": stored.document["epoch"],
+            "gameState": first_state, "gameStateVersion": "0", "gameStateHash": replica::hash(&first_state).unwrap(),
+        });
+        let seats = vec![seat_at_stream(session, &first, &messages, None).unwrap()];
+        let documents = reader.map(Reader::seen).unwrap_or_default();
+        assert!(reader.is_none() || !documents.is_empty(), "nobody read the document meanwhile");
+        let evidence = Evidence {
+            published: Some(Published::of(&messages, true)),
+            documents,
+            backing: Some(Backing::read(&mut self.wire().await, DATABASE).await.unwrap()),
+            ..Evidence::default()
+        };
+        History { first_state, game_master: "gm".to_owned(), sent, seats, stored, evidence }.assert_holds();
     }
 
     /// Brings the session's document up to its journal.
