@@ -110,7 +110,7 @@ impl Check<'_> {
             let committed = history.entries().any(|(at, entry)| at == *version && entry["updateId"] == update.as_str());
             self.require(committed, Promise::NoPhantom, || format!("the stream has update {update} as version {version}, the journal not"));
         }
-        for (version, _) in history.entries().filter(|_| published.whole) {
+        for (version, _) in history.entries().filter(|(version, _)| published.above.is_some_and(|above| *version > above)) {
             self.require(versions.contains(&version), Promise::PublishedOnce, || format!("the stream lacks version {version}"));
         }
     }

@@ -16,19 +16,23 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Published {
     pub messages: Vec<(u64, String)>,
-    /// Whether it must have every version; a stream that was lost is made anew without its past.
-    pub whole: bool,
+    /// It must have every version above this one; a stream that was lost is made anew without its past. Absent: it may lack any.
+    pub above: Option<u64>,
 }
 
 impl Published {
-    pub async fn read(connection: &mut Connection, session: &str, whole: bool) -> anyhow::Result<Self> {
+    pub async fn read(connection: &mut Connection, session: &str, above: Option<u64>) -> anyhow::Result<Self> {
         let stored = connection.stored("SESSION_UPDATES", &format!("session.{session}.updated")).await?;
-        Ok(Self::of(&stored, whole))
+        Ok(Self { above, ..Self::of(&stored, false) })
     }
 
     pub fn of(stored: &[Message], whole: bool) -> Self {
         let messages = stored.iter().map(said).map(|broadcast| (version(&broadcast), text(&broadcast, "updateId")));
-        Self { messages: messages.collect(), whole }
+        Self { messages: messages.collect(), above: whole.then_some(0) }
+    }
+
+    pub fn has(&self, version: u64) -> bool {
+        self.messages.iter().any(|(at, _)| *at == version)
     }
 }
 

@@ -118,7 +118,7 @@ fn an_update_by_a_stranger_or_after_the_end_is_found() {
 
 fn published(history: &History) -> Published {
     let messages = history.entries().map(|(version, _)| (version, format!("u{version}"))).collect();
-    Published { messages, whole: true }
+    Published { messages, above: Some(0) }
 }
 
 #[test]
@@ -130,11 +130,13 @@ fn a_version_missing_on_the_stream_or_there_twice_is_found() {
         history.evidence.published = Some(stream);
     };
     assert_eq!(promises(lose), [Promise::PublishedOnce]);
-    let after_a_loss = |history: &mut History| {
-        lose(history);
-        history.evidence.published.as_mut().unwrap().whole = false;
+    let after_a_loss = |above: Option<u64>| {
+        promises(|history: &mut History| {
+            lose(history);
+            history.evidence.published.as_mut().unwrap().above = above;
+        })
     };
-    assert_eq!(promises(after_a_loss), []);
+    assert_eq!((after_a_loss(None), after_a_loss(Some(1)), after_a_loss(Some(0))), (vec![], vec![], vec![Promise::PublishedOnce]));
     let twice = |history: &mut History| {
         let mut stream = published(history);
         stream.messages.push((2, "u2".to_owned()));

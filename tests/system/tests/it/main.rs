@@ -16,6 +16,7 @@ mod ending;
 mod faults;
 mod fleet;
 mod follower;
+mod guards;
 mod import;
 mod journal;
 mod kills;

@@ -1,8 +1,11 @@
 //! A session in play while something breaks: a game master who never stops, players, and a reader of MongoDB.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use testkit::{
     GameMaster, History, Platform, PlatformOptions, Player, Transport,
@@ -25,6 +28,8 @@ use crate::table::{GM, PLAYERS, SETTLE, campaign};
 
 /// An update is settled by then whatever breaks: no fault of these tests lasts longer.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Milliseconds that an update takes, about.
+const STEPS: u64 = 8;
 const ENDED: Duration = Duration::from_secs(240);
 
 /// A length in a test of every run, and in `cargo xtask faults`.
@@ -45,6 +50,14 @@ pub struct Servers {
     pub mongods: Vec<u16>,
     /// `host:port` of nats-servers, the first of which that answers is asked.
     pub nats: Vec<String>,
+}
+
+/// What the stream holds at the end.
+#[derive(Debug, Clone, Copy)]
+pub enum Streamed {
+    Whole,
+    /// It was lost when it may have had this version.
+    Above(u64),
 }
 
 pub struct Stage {
@@ -87,25 +100,65 @@ impl Stage {
         *self.play.accepted.borrow()
     }
 
+    /// Whether an update for a version up to this one was under way at `since`, and came to its outcome later.
+    pub fn was_under_way(&self, version: u64, since: Instant) -> bool {
+        let settled = self.play.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.iter().any(|settled| settled.version <= version && settled.sent < since && settled.at > since)
+    }
+
+    /// The end of the journal as MongoDB has it.
+    pub async fn committed(&self) -> anyhow::Result<u64> {
+        Ok(self.servers.stored(&self.platform.database, &self.session).await?.journal.len() as u64)
+    }
+
+    /// Lets the game master finish the update that is under way, and begin no other.
+    pub async fn rests(&self) -> anyhow::Result<()> {
+        self.play.left.send_replace(0);
+        let mut idle = self.play.idle.subscribe();
+        timeout(PATIENCE, idle.wait_for(|idle| *idle)).await.context("the update under way comes to no outcome")??;
+        Ok(())
+    }
+
+    /// After a rest: so many updates more, without waiting for them.
+    pub fn may_play(&self, updates: u64) {
+        self.play.idle.send_replace(false);
+        self.play.left.send_replace(updates);
+    }
+
+    /// Waits until the stream has a version, though nobody makes another update.
+    pub async fn is_published(&self, version: u64) -> anyhow::Result<()> {
+        eventually(&format!("the stream to have version {version}"), SETTLE, async || {
+            let published = Published::read(&mut self.servers.nats().await.ok()?, &self.session, None).await.ok()?;
+            published.has(version).then_some(())
+        })
+        .await
+    }
+
+    /// Waits for some updates more, and then a little: in each round up to another step of the next update's way.
+    pub async fn plays_into(&self, updates: usize, round: u64) -> anyhow::Result<()> {
+        self.plays_on(updates).await?;
+        sleep(Duration::from_millis(2 + round % STEPS)).await;
+        Ok(())
+    }
+
     /// Waits until so many more updates were accepted.
     pub async fn plays_on(&self, updates: usize) -> anyhow::Result<()> {
         let goal = self.accepted() + updates;
         let mut accepted = self.play.accepted.subscribe();
         let reached = timeout(PATIENCE, accepted.wait_for(|count| *count >= goal || *count == usize::MAX)).await;
         reached.with_context(|| format!("{} updates were accepted, not {goal}", self.accepted()))??;
-        anyhow::ensure!(self.accepted() != usize::MAX, "the game master gave up");
+        ensure!(self.accepted() != usize::MAX, "the game master gave up");
         Ok(())
     }
 
-    /// Stops the play, waits until everything agrees, and gives what was seen. `whole`: the stream was never lost.
-    pub async fn end(self, whole: bool) -> anyhow::Result<Ended> {
+    /// Stops the play, waits until everything agrees, and gives what was seen.
+    pub async fn end(self, stream: Streamed) -> anyhow::Result<Ended> {
         let Self { platform, session, servers, initial, players, play, reader, meter } = self;
         let (mut gm, reads) = play.stop().await?;
         // Whatever is open is settled by the next update.
         let last = gm.refresh().await?;
         let version = gm.version();
-        anyhow::ensure!(last["gameStateVersion"] == json!(version.to_string()), "{last}");
-        repeat_the_last_answer(&gm).await?;
+        ensure!(last["gameStateVersion"] == json!(version.to_string()), "{last}");
         for player in &players {
             player.wait_for_version(version, SETTLE).await?;
         }
@@ -114,13 +167,17 @@ impl Stage {
             (stored.document["gameStateVersion"] == json!(version.to_string())).then_some(stored)
         })
         .await?;
+        let above = match stream {
+            Streamed::Whole => 0,
+            Streamed::Above(above) => above,
+        };
         let published = eventually("the stream to have the last version", SETTLE, async || {
-            let published = Published::read(&mut servers.nats().await.ok()?, &session, whole).await.ok()?;
-            published.messages.iter().any(|(at, _)| *at == version).then_some(published)
+            let published = Published::read(&mut servers.nats().await.ok()?, &session, Some(above)).await.ok()?;
+            published.has(version).then_some(published)
         })
         .await?;
         let documents = reader.seen();
-        anyhow::ensure!(!documents.is_empty(), "nobody read the document meanwhile");
+        ensure!(!documents.is_empty(), "nobody read the document meanwhile");
         let connections = players.iter().map(|player| match player.client.status() {
             Status::Connected(number) => number,
             Status::Lost(..) => 0,
@@ -131,6 +188,9 @@ impl Stage {
         let seats: Vec<_> = players.iter().map(Seat::from).collect();
         let history = History { first_state: initial, game_master: GM.to_owned(), sent: gm.sent(), seats, stored, evidence };
         history.assert_holds();
+        repeat_the_last_answer(&gm).await?;
+        let again = servers.stored(&platform.database, &session).await?;
+        ensure!(again.journal == history.stored.journal, "the re-send has made an entry");
         platform.stop().await?;
         Ok(Ended { history, connections })
     }
@@ -147,7 +207,7 @@ async fn repeat_the_last_answer(gm: &GameMaster) -> anyhow::Result<()> {
     let again = gm.client.update(gm.session(), &last.id, last.base, last.operations.clone()).await;
     let again = again.map_err(|lost| anyhow::anyhow!("a re-send was not answered: {lost:?}"))?;
     let same = again["newVersion"] == json!(version.to_string()) && again["newHash"].as_str() == hash.as_deref();
-    anyhow::ensure!(same, "the re-send of {} was answered {again}", last.id);
+    ensure!(same, "the re-send of {} was answered {again}", last.id);
     Ok(())
 }
 
@@ -193,16 +253,37 @@ pub fn first(stored: &Stored, initial: &Value) -> anyhow::Result<Value> {
 /// The game master's play, in a task of its own.
 struct Play {
     accepted: watch::Sender<usize>,
+    settled: Arc<Mutex<Vec<Settled>>>,
+    /// Updates that may yet be made, and whether none may and none is under way.
+    left: watch::Sender<u64>,
+    idle: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     task: JoinHandle<anyhow::Result<(GameMaster, Vec<Read>)>>,
 }
 
+/// When an update for a version was sent first, and when it came to whatever outcome.
+struct Settled {
+    version: u64,
+    sent: Instant,
+    at: Instant,
+}
+
 impl Play {
     fn start(gm: GameMaster, pause: Duration) -> Self {
-        let (accepted, stop) = (watch::Sender::new(0), watch::Sender::new(false));
+        let (accepted, settled, stop) = (watch::Sender::new(0), Arc::default(), watch::Sender::new(false));
+        let (left, idle) = (watch::Sender::new(u64::MAX), watch::Sender::new(false));
+        let playing = Playing {
+            gm,
+            pause,
+            accepted: accepted.clone(),
+            settled: Arc::clone(&settled),
+            left: left.clone(),
+            idle: idle.clone(),
+            stop: stop.subscribe(),
+        };
         #[expect(clippy::disallowed_methods, reason = "ends with the test")]
-        let task = tokio::spawn(play(gm, pause, accepted.clone(), stop.subscribe()));
-        Self { accepted, stop, task }
+        let task = tokio::spawn(playing.play());
+        Self { accepted, settled, left, idle, stop, task }
     }
 
     async fn stop(self) -> anyhow::Result<(GameMaster, Vec<Read>)> {
@@ -211,36 +292,67 @@ impl Play {
     }
 }
 
-async fn play(
-    mut gm: GameMaster,
+/// The task's part of a play.
+struct Playing {
+    gm: GameMaster,
     pause: Duration,
     accepted: watch::Sender<usize>,
+    settled: Arc<Mutex<Vec<Settled>>>,
+    left: watch::Sender<u64>,
+    idle: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
-) -> anyhow::Result<(GameMaster, Vec<Read>)> {
-    let mut reads = Vec::new();
-    for n in 0_u64.. {
-        if *stop.borrow() {
-            break;
+}
+
+impl Playing {
+    async fn play(mut self) -> anyhow::Result<(GameMaster, Vec<Read>)> {
+        let mut reads = Vec::new();
+        for n in 0_u64.. {
+            if !self.may_go_on().await {
+                break;
+            }
+            let begun = tokio::time::Instant::now();
+            if let Err(error) = self.update(n, &mut reads).await {
+                self.accepted.send_replace(usize::MAX);
+                return Err(error);
+            }
+            tokio::time::sleep_until(begun + self.pause).await;
         }
-        let begun = tokio::time::Instant::now();
+        Ok((self.gm, reads))
+    }
+
+    /// Waits while it should rest. False: this was all.
+    async fn may_go_on(&mut self) -> bool {
+        let mut left = self.left.subscribe();
+        while !*self.stop.borrow() {
+            if *left.borrow_and_update() > 0 {
+                self.left.send_modify(|left| *left -= 1);
+                return true;
+            }
+            self.idle.send_replace(true);
+            tokio::select! {
+                _ = left.changed() => {}
+                _ = self.stop.changed() => {}
+            }
+        }
+        false
+    }
+
+    async fn update(&mut self, n: u64, reads: &mut Vec<Read>) -> anyhow::Result<()> {
         let operations = json!([
             {"path": "pluginData.counter", "operation": "inc", "value": 1},
             {"path": format!("actors.{{id:ghoul-{}}}.pluginData.hitPoints.current", n % 6), "operation": "set", "value": n},
             {"path": "pluginData.log", "operation": "push", "value": {"n": n}},
         ]);
-        let sent = match gm.send(operations, PATIENCE).await {
-            Ok(sent) => sent,
-            Err(error) => {
-                accepted.send_replace(usize::MAX);
-                return Err(error);
-            }
-        };
+        let begun = Instant::now();
+        let sent = self.gm.send(operations, PATIENCE).await?;
+        let settled = Settled { version: sent.base + 1, sent: begun, at: Instant::now() };
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).push(settled);
         match sent.outcome {
             Outcome::Accepted { version, .. } => {
-                accepted.send_modify(|count| *count += 1);
-                if n % 16 == 0 {
+                self.accepted.send_modify(|count| *count += 1);
+                if n.is_multiple_of(16) {
                     // A fault may take this answer; then it says nothing.
-                    let full = gm.client.full_state(gm.session()).await;
+                    let full = self.gm.client.full_state(self.gm.session()).await;
                     reads.extend(
                         full.ok()
                             .and_then(|full| full["gameStateVersion"].as_str()?.parse().ok())
@@ -250,12 +362,11 @@ async fn play(
             }
             // Somebody has the version: an earlier delivery that was given up, or nobody will. Go on from what is there.
             Outcome::Refused(_) | Outcome::Unknown => {
-                while gm.refresh().await.is_err() && !*stop.borrow() {
+                while self.gm.refresh().await.is_err() && !*self.stop.borrow() {
                     sleep(Duration::from_millis(100)).await;
                 }
             }
         }
-        tokio::time::sleep_until(begun + pause).await;
+        Ok(())
     }
-    Ok((gm, reads))
 }
