@@ -31,7 +31,9 @@ const FEATURE: &str = "fail-points";
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let wanted = |row: &Row| {
         let name = options.name.as_deref();
-        name.is_none_or(|name| row.guard == name || row.test.contains(name) || row.folder.to_string_lossy().contains(name))
+        name.is_none_or(|name| {
+            row.guard.split(',').any(|guard| guard == name) || row.test.contains(name) || row.folder.to_string_lossy().contains(name)
+        })
     };
     let all = rows()?;
     let rows: Vec<_> = all.iter().filter(|row| wanted(row)).collect();
@@ -54,7 +56,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
             (false, _) => "FAILS WITH IT",
         };
         useless += usize::from(verdict != "ok");
-        say(&format!("{guard:<20} {verdict:<14} {} {test}", folder.display()));
+        say(&format!("{guard:<24} {verdict:<14} {} {test}", folder.display()));
         if let Some(fault) = fault {
             say(&format!("{:<20} without it: {fault}", ""));
         }

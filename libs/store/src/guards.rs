@@ -1,10 +1,11 @@
-//! Guards that a test may take away, one in each run, to see that some test then fails: named by `STATEWARD_WITHOUT_GUARD`.
+//! Guards that a test may take away to see that some test then fails: named by `STATEWARD_WITHOUT_GUARD`, one in each run, or two with
+//! a comma between them where each does without the other.
 //!
 //! Only a build with the feature `fail-points` can; in any other each of them holds, and costs nothing.
 
 #[cfg(feature = "fail-points")]
 pub fn holds(guard: &str) -> bool {
-    std::env::var("STATEWARD_WITHOUT_GUARD").map_or(true, |without| without != guard)
+    std::env::var("STATEWARD_WITHOUT_GUARD").map_or(true, |without| without.split(',').all(|without| without != guard))
 }
 
 #[cfg(not(feature = "fail-points"))]

@@ -14,6 +14,7 @@ use super::stage::{Servers, Stage, Streamed, alone, length};
 const FAST: Duration = Duration::from_millis(5);
 /// Longer than anybody waits for an answer, in either form.
 const STOPPED: (Duration, Duration) = (Duration::from_secs(13), Duration::from_secs(20));
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// The fail point that keeps a member from fetching what the primary has.
 const FETCHING: &str = "stopReplProducer";
 
@@ -60,15 +61,19 @@ async fn the_primary_of_three_killed_under_load_loses_nothing_that_was_accepted(
         let answer = member.command(&stage.platform.database, "count", json!("sessionUpdates"), fields).await;
         anyhow::Ok(answer?["n"].as_u64().unwrap_or_default())
     };
-    let deadline = Instant::now() + PATIENCE;
+    let (deadline, mut alone_since, mut known) = (Instant::now() + PATIENCE, None, 0);
     loop {
         let mut most = 0;
         for member in &mut behind {
             most = most.max(count(member).await?);
         }
-        if count(&mut primary).await? > most {
+        // What is merely on its way arrives sooner than that.
+        let is_alone = count(&mut primary).await? > most && most == known;
+        if is_alone && alone_since.get_or_insert_with(Instant::now).elapsed() > ON_ITS_WAY {
             break;
         }
+        alone_since = alone_since.filter(|_| is_alone);
+        known = most;
         ensure!(Instant::now() < deadline, "the primary has no entry that nobody else has");
     }
     set.members[first].process.kill9();
