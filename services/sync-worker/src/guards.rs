@@ -5,5 +5,3 @@ pub(crate) use store::guards::holds;
 
 /// Work that was begun and not finished is done by whoever comes next.
 pub(crate) const UNFINISHED: &str = "unfinished";
-/// A gateway that falls silent takes its game masters with it.
-pub(crate) const SILENT_GATEWAY: &str = "silent-gateway";

@@ -17,8 +17,6 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use crate::guards;
-
 /// Bounded by the gateways, and by the game masters that are connected or have just left.
 #[derive(Debug)]
 pub(crate) struct Presence {
@@ -144,8 +142,7 @@ impl Presence {
             return Vec::new();
         }
         let timeout = self.timeout;
-        let is_gone = |heard: &Heard| now.duration_since(heard.at) >= timeout && guards::holds(guards::SILENT_GATEWAY);
-        let gone: Vec<_> = self.gateways.extract_if(|_, heard| is_gone(heard)).collect();
+        let gone: Vec<_> = self.gateways.extract_if(|_, heard| now.duration_since(heard.at) >= timeout).collect();
         for (gateway, _) in gone {
             self.unseat(&gateway, Some(SyncTrigger::GmLost), now);
         }
