@@ -7,7 +7,7 @@ import { canonicalize, GameState, generateStateHash } from "@stateward/client";
 import { Sha256 } from "../dist/core/sha256.js";
 
 const SIZES = [["10 KB", 10 << 10], ["100 KB", 100 << 10], ["1 MB", 1 << 20], ["8 MB", (8 << 20) - 4096]];
-const TARGET_MS = process.env["STATEWARD_BENCH_QUICK"] === undefined ? 1500 : 400;
+const TARGET_MS = process.env["STATEWARD_BENCH_QUICK"] === undefined ? 1500 : 150;
 
 function character(index) {
   const skills = Object.fromEntries(["athletics", "stealth", "arcana", "insight", "perception"].map((name, at) => [name, { proficient: at % 2 === 0, bonus: at }]));

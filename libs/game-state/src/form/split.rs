@@ -25,14 +25,19 @@ pub(super) struct Split {
 }
 
 /// Neighbouring children. Their bytes start with a comma, whether or not something stands before them.
+/// What is asked of all runs for each change stands here, so that only those are looked into that it concerns.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) children: usize,
-    pub(super) body: Body,
+    children: usize,
+    /// Bytes as of the last refresh; of one to be written, none.
+    length: usize,
+    /// Something within its own split was touched since then.
+    touched: bool,
+    body: Body,
 }
 
 #[derive(Debug)]
-pub(super) enum Body {
+enum Body {
     /// To be written.
     Stale,
     Flat(Arc<[u8]>),
@@ -41,9 +46,9 @@ pub(super) enum Body {
 }
 
 #[derive(Debug)]
-pub(super) struct Nested {
-    pub(super) head: Arc<[u8]>,
-    pub(super) split: Split,
+struct Nested {
+    head: Arc<[u8]>,
+    split: Split,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +94,7 @@ impl Split {
             nested.split.touch(below, touch);
             return self.mark_within(index);
         }
-        run.body = Body::Stale;
+        run.become_stale();
         if below.is_empty() && touch == Touch::Removed {
             run.children -= 1;
             if run.children == 0 {
@@ -108,7 +113,7 @@ impl Split {
                 nested.split.reshape(below, first, children);
                 return self.mark_within(index);
             }
-            self.runs[index].body = Body::Stale;
+            self.runs[index].become_stale();
             return self.mark(index);
         }
         // Everything from the run of `first` on becomes one run to be written; refresh cuts it up again.
@@ -117,7 +122,7 @@ impl Split {
         let before: usize = self.runs[..index].iter().map(|run| run.children).sum();
         self.runs.truncate(index);
         if children > before {
-            self.runs.push(Run { children: children - before, body: Body::Stale });
+            self.runs.push(Run::stale(children - before));
         }
     }
 
@@ -130,16 +135,16 @@ impl Split {
             // At a border the child joins the run before it, unless that holds one large child.
             if child < end || child == end && !nested {
                 if nested {
-                    self.runs.insert(index, Run { children: 1, body: Body::Stale });
+                    self.runs.insert(index, Run::stale(1));
                 } else {
                     run.children += 1;
-                    run.body = Body::Stale;
+                    run.become_stale();
                 }
                 return self.mark(index);
             }
             start = end;
         }
-        self.runs.push(Run { children: 1, body: Body::Stale });
+        self.runs.push(Run::stale(1));
         self.mark(last);
     }
 
@@ -151,13 +156,20 @@ impl Split {
         })
     }
 
+    /// The run at `index` stays, and its own split is to be refreshed.
     fn mark_within(&mut self, index: usize) {
-        self.touched = Some(self.touched.map_or(index, |first| first.min(index)));
+        self.runs[index].touched = true;
+        self.note(index);
     }
 
+    /// The run at `index` is to be written, or is gone.
     fn mark(&mut self, index: usize) {
-        self.mark_within(index);
+        self.note(index);
         self.cut = Some(self.cut.map_or(index, |first| first.min(index)));
+    }
+
+    fn note(&mut self, index: usize) {
+        self.touched = Some(self.touched.map_or(index, |first| first.min(index)));
     }
 
     /// Writes the touched runs. Gives the first byte that may have changed.
@@ -169,19 +181,22 @@ impl Split {
         let mut child: usize = before.iter().map(|run| run.children).sum();
         // The first run's comma is not written.
         let comma = usize::from(touched > 0);
-        let mut first = self.open.len() + before.iter().map(Run::len).sum::<usize>() - usize::from(touched > 0);
+        let mut first = self.open.len() + before.iter().map(|run| run.length).sum::<usize>() - usize::from(touched > 0);
         let mut index = touched;
         let mut scratch = Vec::new();
         while let Some(run) = self.runs.get_mut(index) {
             // Of the first run only, and not of another that takes its place when it becomes one with the run before it.
             let inside = std::mem::take(&mut inside);
-            if let Body::Nested(nested) = &mut run.body {
+            if std::mem::take(&mut run.touched)
+                && let Body::Nested(nested) = &mut run.body
+            {
                 let inner = container.child(child).and_then(|value| nested.split.refresh(value));
                 if inside && let Some(inner) = inner {
                     first += nested.head.len() - 1 + comma + inner;
                 }
+                run.length = nested.head.len() + nested.split.length;
                 if nested.split.length < MERGE {
-                    run.body = Body::Stale;
+                    run.become_stale();
                 }
             }
             if matches!(run.body, Body::Stale) {
@@ -211,7 +226,7 @@ impl Split {
     }
 
     fn measure(&self) -> usize {
-        let runs: usize = self.runs.iter().map(Run::len).sum();
+        let runs: usize = self.runs.iter().map(|run| run.length).sum();
         self.open.len() + runs.saturating_sub(1) + self.close.len()
     }
 
@@ -220,16 +235,16 @@ impl Split {
         give(self.open, skip, sink);
         for (index, run) in self.runs.iter().enumerate() {
             let comma = usize::from(index == 0);
+            if *skip >= run.length {
+                *skip -= run.length.saturating_sub(comma);
+                continue;
+            }
             match &run.body {
                 Body::Stale => {}
                 Body::Flat(bytes) => give(&bytes[comma..], skip, sink),
                 Body::Nested(nested) => {
                     give(&nested.head[comma..], skip, sink);
-                    if *skip >= nested.split.length {
-                        *skip -= nested.split.length;
-                    } else {
-                        nested.split.visit(skip, sink);
-                    }
+                    nested.split.visit(skip, sink);
                 }
             }
         }
@@ -254,16 +269,27 @@ impl Split {
 }
 
 impl Run {
-    fn len(&self) -> usize {
-        match &self.body {
-            Body::Stale => 0,
-            Body::Flat(bytes) => bytes.len(),
-            Body::Nested(nested) => nested.head.len() + nested.split.length,
-        }
+    /// Neighbouring children, written.
+    pub(super) fn flat(children: usize, bytes: &[u8]) -> Self {
+        Self { children, length: bytes.len(), touched: false, body: Body::Flat(Arc::from(bytes)) }
+    }
+
+    /// One large child.
+    pub(super) fn nested(head: &[u8], split: Split) -> Self {
+        let length = head.len() + split.length;
+        Self { children: 1, length, touched: false, body: Body::Nested(Box::new(Nested { head: Arc::from(head), split })) }
+    }
+
+    fn stale(children: usize) -> Self {
+        Self { children, length: 0, touched: false, body: Body::Stale }
+    }
+
+    fn become_stale(&mut self) {
+        *self = Self::stale(self.children);
     }
 
     fn is_small(&self) -> bool {
-        matches!(&self.body, Body::Flat(bytes) if bytes.len() < SMALL)
+        matches!(self.body, Body::Flat(_)) && self.length < SMALL
     }
 }
 

@@ -1,8 +1,6 @@
 //! Writing children as runs, each container once, whether it turns out large or small.
 
-use std::sync::Arc;
-
-use super::split::{Body, Nested, PIECE, Run, Split, brackets};
+use super::split::{PIECE, Run, Split, brackets};
 use crate::{canonical, value::Value};
 
 /// Writes a value at the end of `out`, or, if it is a large container, gives its split and leaves `out` as it was.
@@ -44,26 +42,25 @@ pub(super) fn write_children(container: &Value, first: usize, count: usize, out:
         // A large child stands alone, so that a change beside it does not write it again.
         if split.is_some() || out.len() - child_start >= PIECE {
             if children > 0 {
-                runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..child_start])) });
+                runs.push(Run::flat(children, &out[start..child_start]));
             }
-            let body = match split {
-                Some(split) => Body::Nested(Box::new(Nested { head: Arc::from(&out[child_start..head_end]), split })),
-                None => Body::Flat(Arc::from(&out[child_start..])),
-            };
-            runs.push(Run { children: 1, body });
+            runs.push(match split {
+                Some(split) => Run::nested(&out[child_start..head_end], split),
+                None => Run::flat(1, &out[child_start..]),
+            });
             out.truncate(start);
             children = 0;
             continue;
         }
         children += 1;
         if out.len() - start >= PIECE {
-            runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..])) });
+            runs.push(Run::flat(children, &out[start..]));
             out.truncate(start);
             children = 0;
         }
     }
     if children > 0 && (close_last || runs.len() > closed) {
-        runs.push(Run { children, body: Body::Flat(Arc::from(&out[start..])) });
+        runs.push(Run::flat(children, &out[start..]));
         out.truncate(start);
     }
 }

@@ -18,10 +18,16 @@ use std::{
 
 use anyhow::Context as _;
 
-const IDLE_CONNECTIONS: usize = 5_000;
-const PLAYERS: [usize; 2] = [1_000, 4_000];
-/// Each figure is the median of this many rounds, the servers taking turns; of one in a quick run.
-const ROUNDS: usize = 3;
+/// How much of everything there is.
+struct Effort {
+    idle_connections: usize,
+    players: &'static [usize],
+    /// Each figure is the median of this many rounds, the servers taking turns.
+    rounds: usize,
+}
+
+const FULL: Effort = Effort { idle_connections: 5_000, players: &[1_000, 4_000], rounds: 3 };
+const QUICK: Effort = Effort { idle_connections: 1_000, players: &[1_000], rounds: 1 };
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,15 +41,15 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn bench() -> anyhow::Result<()> {
-    let repeats = if std::env::var_os("STATEWARD_BENCH_QUICK").is_some() { 1 } else { ROUNDS };
+    let effort = if std::env::var_os("STATEWARD_BENCH_QUICK").is_some() { QUICK } else { FULL };
     let mut report = report::Report::begin();
     for dialect in ["plain", "socket.io"] {
-        report.idle(dialect, idle(dialect)?);
+        report.idle(dialect, effort.idle_connections, idle(dialect, effort.idle_connections)?);
     }
-    for players in PLAYERS {
+    for &players in effort.players {
         for per_write in [1, 8] {
             let mut rounds = Vec::new();
-            for _ in 0..repeats {
+            for _ in 0..effort.rounds {
                 for (server, dialect) in [("bare", "bare"), ("edge", "plain"), ("edge", "socket.io")] {
                     rounds.push((dialect, fan_out(server, dialect, players, per_write)?));
                 }
@@ -55,15 +61,15 @@ fn bench() -> anyhow::Result<()> {
 }
 
 /// KB of resident memory that each of many idle connections adds.
-fn idle(dialect: &str) -> anyhow::Result<f64> {
+fn idle(dialect: &str, connections: usize) -> anyhow::Result<f64> {
     let mut server = Role::start(0, &["edge"])?;
     let port = server.line()?;
     let before: f64 = server.ask("rss")?.parse()?;
-    let mut load = Role::start(1, &["load", &port, dialect, &IDLE_CONNECTIONS.to_string()])?;
+    let mut load = Role::start(1, &["load", &port, dialect, &connections.to_string()])?;
     load.line()?;
-    server.ask(&format!("await {IDLE_CONNECTIONS}"))?;
+    server.ask(&format!("await {connections}"))?;
     let after: f64 = server.ask("rss")?.parse()?;
-    Ok((after - before) / IDLE_CONNECTIONS as f64)
+    Ok((after - before) / connections as f64)
 }
 
 /// What one round of broadcasts came to.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{FanOut, IDLE_CONNECTIONS, say};
+use crate::{FanOut, say};
 
 pub(crate) struct Report {
     figures: Vec<Value>,
@@ -14,9 +14,9 @@ impl Report {
         Self { figures: Vec::new() }
     }
 
-    pub(crate) fn idle(&mut self, dialect: &str, kb: f64) {
-        say(format_args!("| idle, {dialect}, {IDLE_CONNECTIONS} connections | | | {kb:.2} | |"));
-        self.figures.push(json!({ "group": "idle", "dialect": dialect, "connections": IDLE_CONNECTIONS, "rssKbPerConnection": kb }));
+    pub(crate) fn idle(&mut self, dialect: &str, connections: usize, kb: f64) {
+        say(format_args!("| idle, {dialect}, {connections} connections | | | {kb:.2} | |"));
+        self.figures.push(json!({ "group": "idle", "dialect": dialect, "connections": connections, "rssKbPerConnection": kb }));
     }
 
     pub(crate) fn fan_out(&mut self, players: usize, per_write: usize, rounds: &[(&str, FanOut)]) {

@@ -1,4 +1,4 @@
-//! Everyone comes back at once: 2,000 players lose their connections, connect, join and ask for the whole state.
+//! Everyone comes back at once: the players of a session lose their connections, connect, join and ask for the whole state.
 
 use serde_json::json;
 
@@ -15,9 +15,8 @@ use crate::{
     statistics::{Rounds, ratios},
 };
 
-const PLAYERS: usize = 2_000;
-
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
+    let players = if effort.quick { 500 } else { 2_000 };
     let ours = Ours::start().await?;
     let mongo = &ours.0.mongo;
     let cached = Peer::start(PeerKind::Cached, mongo).await?;
@@ -32,14 +31,14 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
             session: "bench".to_owned(),
             characters: state.characters.len(),
             game_master: None,
-            players: vec![String::new(); PLAYERS],
+            players: vec![String::new(); players],
         }],
     };
     let plans = [
         ("bare loop that only writes the state", bare_plan),
-        ("ours, WebSocket", ours.plan(Dialect::Plain, 1, PLAYERS, &state).await?),
-        ("ours, Socket.IO", ours.plan(Dialect::SocketIo, 1, PLAYERS, &state).await?),
-        ("socket.io (cached)", cached.plan(mongo, 1, PLAYERS, &state).await?),
+        ("ours, WebSocket", ours.plan(Dialect::Plain, 1, players, &state).await?),
+        ("ours, Socket.IO", ours.plan(Dialect::SocketIo, 1, players, &state).await?),
+        ("socket.io (cached)", cached.plan(mongo, 1, players, &state).await?),
     ];
     let mut servers = Vec::new();
     for (name, plan) in plans {
@@ -68,6 +67,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         );
     }
     let mut report = Report::of("catchup");
-    report.add("storm", "2,000 players of one session lose their connections at once, and come back for the whole state (100 KB):", table);
+    let caption = format!("{players} players of one session lose their connections at once, and come back for the whole state (100 KB):");
+    report.add("storm", &caption, table);
     report.finish()
 }

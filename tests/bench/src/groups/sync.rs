@@ -34,7 +34,7 @@ struct Measured {
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
     let state = State::of(STATE_BYTES);
     let mut platforms = Vec::new();
-    for &(name, interval) in INTERVALS {
+    for (name, interval) in effort.of(INTERVALS, &[INTERVALS[0], INTERVALS[3]]) {
         note(&format!("starting a platform that writes back: {name} ..."));
         let setting = |key: &str, value: u64| (key.to_owned(), value.to_string());
         let look = if interval == 0 { 3_000 } else { (interval / 4).max(250) };
