@@ -13,8 +13,11 @@ impl Fields {
     /// # Panics
     /// When `value` is not an object of our own types; those always are.
     pub fn of<T: Serialize>(value: &T) -> Self {
-        let json = serde_json::to_vec(value).expect("our own types become JSON");
-        Self::of_object(&json)
+        let mut json = serde_json::to_vec(value).expect("our own types become JSON");
+        debug_assert!(json.starts_with(b"{") && json.ends_with(b"}"));
+        json.pop();
+        json.remove(0);
+        Self(json)
     }
 
     /// The fields of an object that is JSON already.

@@ -253,12 +253,12 @@ impl Reply {
     }
 
     pub fn success(self, parts: &[&Fields]) {
-        self.write(&answer::success(&self.trace_id(), parts));
+        self.write(answer::success(&self.trace_id(), parts));
     }
 
     /// A success that is JSON already, without a trace id.
     pub fn success_from(self, json: &[u8]) {
-        self.write(&answer::success_from(&self.trace_id(), json));
+        self.write(answer::success_from(&self.trace_id(), json));
     }
 
     /// A refusal of a message that asked for no answer is told all the same, as an event.
@@ -268,7 +268,7 @@ impl Reply {
         self.conn.client().metrics.refused(&error);
         tracing::debug!(event = self.event, connection = %self.conn.id(), code = error.code.as_str(), reason = error.details.reason, trace_id, "refused");
         if self.ack.is_some() {
-            return self.write(&answer::refusal(&trace_id, error));
+            return self.write(answer::refusal(&trace_id, error));
         }
         error.trace_id = Some(trace_id);
         let data = serde_json::to_vec(&EventRefused { event: self.event, error: &error }).expect("our own types become JSON");
@@ -276,7 +276,7 @@ impl Reply {
         let _ = self.conn.notify(&Frame::event(event::name::STATE_ERROR, data));
     }
 
-    fn write(&self, json: &[u8]) {
+    fn write(&self, json: Vec<u8>) {
         if let Some(ack) = &self.ack {
             // A closed connection needs no answer.
             let _ = self.conn.ack(ack, json);

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use bytes::Bytes;
 use protocol::ConnectionId;
 
 use super::{
@@ -69,7 +70,7 @@ impl<C> Connection<C> {
 
     /// Answers a message, in its place among the frames. `data` is JSON. Answers are never dropped: a client that lets
     /// them pile up past the queue's limit is closed as slow.
-    pub fn ack(&self, id: &AckId, data: &[u8]) -> Result<(), SendError> {
+    pub fn ack(&self, id: &AckId, data: impl Into<Bytes>) -> Result<(), SendError> {
         self.channel.answer(&Frame::ack(id, data))
     }
 

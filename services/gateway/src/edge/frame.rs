@@ -73,8 +73,8 @@ impl Frame {
         }
     }
 
-    pub(super) fn ack(id: &AckId, data: &[u8]) -> Self {
-        Self::of(Content::Ack { id: id.clone(), data: Bytes::copy_from_slice(data) })
+    pub(super) fn ack(id: &AckId, data: impl Into<Bytes>) -> Self {
+        Self::of(Content::Ack { id: id.clone(), data: data.into() })
     }
 
     pub(super) fn packet(text: impl Into<Bytes>) -> Self {
@@ -94,38 +94,57 @@ impl Frame {
     }
 
     fn encode(&self, encoding: Encoding) -> Bytes {
-        let mut text = BytesMut::new();
         match (&self.0.content, encoding) {
-            (Content::Joined(frames), _) => {
-                for (index, frame) in frames.iter().enumerate() {
-                    if index > 0 && encoding == Encoding::Polling {
-                        text.put_u8(RECORD_SEPARATOR);
-                    }
-                    text.put_slice(frame.bytes(encoding));
-                }
-                return text.freeze();
+            (Content::Joined(frames), _) => joined(frames, encoding),
+            (_, Encoding::Plain | Encoding::SocketIo) => {
+                let mut frame = websocket::TextFrame::with_capacity(self.room());
+                self.write(encoding, frame.payload());
+                frame.finish()
             }
+            (_, Encoding::Polling) => {
+                let mut text = BytesMut::with_capacity(self.room());
+                self.write(encoding, &mut text);
+                text.freeze()
+            }
+        }
+    }
+
+    /// What its text takes in any encoding, or a little more.
+    fn room(&self) -> usize {
+        /// Names of fields, brackets and quotes.
+        const AROUND: usize = 48;
+        AROUND
+            + match &self.0.content {
+                Content::Event { event, data, trace } => event.len() + data.len() + trace.as_ref().map_or(0, |trace| trace.len()),
+                Content::Ack { id, data } => id.0.len() + data.len(),
+                Content::Packet(packet) => packet.len(),
+                Content::Joined(_) => 0,
+            }
+    }
+
+    fn write(&self, encoding: Encoding, text: &mut BytesMut) {
+        match (&self.0.content, encoding) {
+            // Joined of what is written already.
+            (Content::Joined(_), _) => {}
             (Content::Event { event, data, trace }, Encoding::Plain) => {
-                text.reserve(data.len() + event.len() + 32);
                 text.put_slice(b"{\"event\":");
-                put_json(&mut text, event);
+                put_json(text, event);
                 text.put_slice(b",\"data\":");
                 text.put_slice(data);
                 if let Some(trace) = trace {
                     text.put_slice(b",\"trace\":");
-                    put_json(&mut text, trace);
+                    put_json(text, trace);
                 }
                 text.put_u8(b'}');
             }
             (Content::Event { event, data, trace }, Encoding::SocketIo | Encoding::Polling) => {
-                text.reserve(data.len() + event.len() + 32);
                 text.put_slice(b"42[");
-                put_json(&mut text, event);
+                put_json(text, event);
                 text.put_u8(b',');
                 text.put_slice(data);
                 if let Some(trace) = trace {
                     text.put_slice(b",{\"trace\":");
-                    put_json(&mut text, trace);
+                    put_json(text, trace);
                     text.put_u8(b'}');
                 }
                 text.put_u8(b']');
@@ -146,11 +165,19 @@ impl Frame {
             }
             (Content::Packet(packet), _) => text.put_slice(packet),
         }
-        match encoding {
-            Encoding::Plain | Encoding::SocketIo => websocket::text(&text),
-            Encoding::Polling => text.freeze(),
-        }
     }
+}
+
+fn joined(frames: &[Frame], encoding: Encoding) -> Bytes {
+    let frames: Vec<&Bytes> = frames.iter().map(|frame| frame.bytes(encoding)).collect();
+    let mut bytes = BytesMut::with_capacity(frames.iter().map(|frame| frame.len() + 1).sum());
+    for (index, frame) in frames.into_iter().enumerate() {
+        if index > 0 && encoding == Encoding::Polling {
+            bytes.put_u8(RECORD_SEPARATOR);
+        }
+        bytes.put_slice(frame);
+    }
+    bytes.freeze()
 }
 
 fn put_json(out: &mut BytesMut, text: &str) {

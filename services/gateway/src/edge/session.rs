@@ -112,7 +112,7 @@ impl<H: Handler> Session<H> {
         };
         let connected = || format!(r#"{{"success":true,"connectionId":"{id}","traceId":"{trace_id}"}}"#);
         let welcome = match &login.answer {
-            LoginAnswer::Ack(Some(ack)) => Some(Frame::ack(ack, connected().as_bytes())),
+            LoginAnswer::Ack(Some(ack)) => Some(Frame::ack(ack, connected())),
             LoginAnswer::Ack(None) => None,
             LoginAnswer::Event => Some(Frame::event("auth", connected())),
             LoginAnswer::Namespace => Some(Frame::packet(format!(r#"40{{"sid":"{id}"}}"#))),
@@ -132,7 +132,7 @@ impl<H: Handler> Session<H> {
         let error = serde_json::to_string(&refusal.error).unwrap_or_else(|_| "{}".into());
         let refused = format!(r#"{{"success":false,"error":{error}}}"#);
         let frame = match answer {
-            LoginAnswer::Ack(Some(id)) => Some(Frame::ack(id, refused.as_bytes())),
+            LoginAnswer::Ack(Some(id)) => Some(Frame::ack(id, refused)),
             LoginAnswer::Ack(None) => None,
             LoginAnswer::Event => Some(Frame::event("auth", refused)),
             LoginAnswer::Namespace => {

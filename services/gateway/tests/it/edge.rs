@@ -63,7 +63,7 @@ impl Handler for Scripted {
             "echo" => {}
             "traced" => {
                 let heard = format!("\"{}\"", incoming.trace.as_deref().unwrap_or("none"));
-                return connection.ack(&incoming.ack.unwrap(), heard.as_bytes()).unwrap();
+                return connection.ack(&incoming.ack.unwrap(), heard).unwrap();
             }
             "trace" => connection.send(&Frame::traced("trace", "{}", incoming.trace.as_deref().unwrap_or("none"))).unwrap(),
             "burst" => {
@@ -85,7 +85,7 @@ impl Handler for Scripted {
             other => panic!("unexpected event {other}"),
         }
         if let Some(ack) = incoming.ack {
-            let _ = connection.ack(&ack, &incoming.data);
+            let _ = connection.ack(&ack, incoming.data);
         }
     }
 
