@@ -102,17 +102,17 @@ impl Authority {
         self: &Arc<Self>,
         session: &Arc<Session>,
         live: &mut Live,
-        entry: JournalEntry,
+        entry: impl Into<Arc<JournalEntry>>,
         origin: Option<Origin>,
         deadline: Instant,
     ) -> Result<Appended, Failure> {
+        let entry = entry.into();
         let encoded = entry.encode();
         if encoded.size() > self.config.commit.entry_bytes {
             let refusal = ErrorBody::validation("ENTRY_TOO_LARGE", "the update with its previous values is too large for the journal");
             let refusal = refusal.limit(self.config.commit.entry_bytes as u64, encoded.size() as u64);
             return Err(Failure::Refused(ErrorBody { outcome: Some(protocol::Outcome::NotApplied), ..refusal }));
         }
-        let entry = Arc::new(entry);
         if !guards::holds(guards::COMMIT_FIRST) {
             Box::pin(self.publish_uncommitted(session, &entry)).await;
         }

@@ -79,9 +79,9 @@ impl Authority {
     }
 
     /// What is cached, caught up if nothing confirmed it for long; else loaded.
-    async fn live(self: &Arc<Self>, session: &Arc<Session>, turn: &mut Turn<'_>, deadline: Instant) -> Result<Live, Fault> {
+    async fn live(self: &Arc<Self>, session: &Arc<Session>, turn: &mut Turn<'_>, deadline: Instant) -> Result<Box<Live>, Fault> {
         // What is rare stands apart: a request has room for the usual way alone.
-        let Some(mut live) = turn.take() else { return Box::pin(self.load(session, deadline)).await };
+        let Some(mut live) = turn.take() else { return Box::pin(self.load(session, deadline)).await.map(Box::new) };
         self.metrics.cache_hits.inc();
         if !live.is_confirmed(millis(self.config.cache.unconfirmed_ms)) {
             Box::pin(self.catch_up(session, &mut live, deadline)).await?;

@@ -1,5 +1,7 @@
 //! Operations become an entry: applied to the cached state and hashed, within what the session may have hashed in a second.
 
+use std::sync::Arc;
+
 use game_state::{Changed, Operations, StateHash, Undo};
 use protocol::{ErrorBody, UpdateId, update::EntryKind};
 use store::JournalEntry;
@@ -13,7 +15,7 @@ use crate::{
 
 /// The entry that makes what the state is already. Without a commit, `undo` puts it back.
 pub(crate) struct Proposed {
-    pub(crate) entry: JournalEntry,
+    pub(crate) entry: Arc<JournalEntry>,
     pub(crate) undo: Undo,
 }
 
@@ -37,13 +39,13 @@ impl Authority {
         let changed = live.state.change(operations, &self.config.limits);
         drop(stage);
         let Changed { resolved, previous, undo } = changed?;
-        let entry = JournalEntry {
+        let entry = Arc::new(JournalEntry {
             operations: resolved.to_json(),
             previous: Some(game_state::previous_to_json(&previous)),
             hash_after: hashes.then(|| self.hash_of_update(live, caller)),
             digest: digest.to_owned(),
             ..self.entry(live, EntryKind::Update, id, caller)
-        };
+        });
         Ok(Proposed { entry, undo })
     }
 

@@ -101,11 +101,12 @@ impl Authority {
     async fn publish_in_order(&self, session: &Arc<Session>) {
         let mut pause = FIRST_PAUSE;
         loop {
+            // What is rare stands apart: a publisher, which most updates start anew, has room for the usual way alone.
             let done = match session.outbox.next() {
                 Step::Done => return,
-                Step::AskStream { floor, end } => self.ask_stream(session, floor, end).await,
+                Step::AskStream { floor, end } => Box::pin(self.ask_stream(session, floor, end)).await,
                 Step::Held(outgoing) => self.publish_one(session, &outgoing).await,
-                Step::Journal { after } => self.publish_page(session, after).await,
+                Step::Journal { after } => Box::pin(self.publish_page(session, after)).await,
             };
             match done {
                 Ok(()) => pause = FIRST_PAUSE,
@@ -163,10 +164,10 @@ impl Authority {
                 session.outbox.published(entry.version, &self.held);
                 Ok(())
             }
-            Ok(Err(error)) => Err(self.without_stream(error).await),
+            Ok(Err(error)) => Err(Box::pin(self.without_stream(error)).await),
             Err(_) => {
                 // Whoever else listens on the subject keeps the server from saying that no stream takes it.
-                self.make_streams_anew().await;
+                Box::pin(self.make_streams_anew()).await;
                 Err("the stream did not acknowledge in time".to_owned())
             }
         }

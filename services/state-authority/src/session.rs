@@ -21,7 +21,7 @@ use crate::{decide::Head, publish::Outbox, rates::Rate, touched::Touched};
 pub struct Session {
     pub id: SessionId,
     /// Fair: who asks first has its turn first. Empty when nothing is cached.
-    slot: Mutex<Option<Live>>,
+    slot: Mutex<Option<Box<Live>>>,
     /// What is committed and not yet published. Has its own lock: publishing never waits for the session's turn.
     pub outbox: Outbox,
     touched_ms: AtomicU64,
@@ -80,7 +80,7 @@ impl Live {
     }
 }
 
-pub type Turn<'a> = MutexGuard<'a, Option<Live>>;
+pub type Turn<'a> = MutexGuard<'a, Option<Box<Live>>>;
 
 impl Session {
     pub fn new(id: SessionId) -> Arc<Self> {
