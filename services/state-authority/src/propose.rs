@@ -20,7 +20,8 @@ pub(crate) struct Proposed {
 }
 
 impl Authority {
-    /// All operations or none, and then, unless the session goes without, the hash of what they give: two stages. `digest`: of the operations as they were sent.
+    /// All operations or none, and then, unless the session goes without, the hash of what they give: two stages. `digest`: of the
+    /// operations as they were sent.
     pub(crate) fn propose(
         &self,
         live: &mut Live,
