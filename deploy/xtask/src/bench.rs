@@ -1,7 +1,7 @@
 //! `bench`: builds the benchmark programs with optimisation and runs them, one group after another.
 //!
 //! A group measures, compares with its raw limit in the same run, prints Markdown tables and writes its figures as JSON under
-//! `target/bench`, where the tables are kept too. There are two kinds:
+//! `target/bench`, where the tables of all but quick runs are kept too. There are two kinds:
 //!
 //! - of one part alone: an example named `bench_<group>` of its crate, and what the same group has to say of the TypeScript side,
 //!   which is the script `bench:<group>` of the root package;
@@ -32,8 +32,8 @@ const PEERS: &str = "tests/bench/peers";
 pub(crate) struct Options {
     /// Only this group; all where absent
     group: Option<String>,
-    /// Fewer repetitions
-    #[arg(long)]
+    /// Fewer repetitions, for a look: the tables are shown and not kept
+    #[arg(long, conflicts_with = "write")]
     quick: bool,
     /// Puts the tables of the last run of each group into tests/bench/README.md, and the first ones into README.md
     #[arg(long)]
@@ -80,8 +80,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
                 tables += &measure(command(&program, &[&group.name]), group, options.quick)?;
             }
         }
-        fs::create_dir_all(page::kept(""))?;
-        fs::write(page::kept(&format!("{}.md", group.name)), tables)?;
+        if !options.quick {
+            fs::create_dir_all(page::kept(""))?;
+            fs::write(page::kept(&format!("{}.md", group.name)), tables)?;
+        }
         say(&format!("=== {}: {:.0} s ===", group.name, began.elapsed().as_secs_f64()));
     }
     say(&format!("measured for {:.1} minutes", start.elapsed().as_secs_f64() / 60.0));

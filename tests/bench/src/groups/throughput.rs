@@ -75,7 +75,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         for (load, _) in &mut servers {
             load.run(WARM_UP_SECONDS, 1).await?;
         }
-        let seconds = effort.seconds(3.0);
+        let seconds = effort.seconds(2.4);
         for _ in 0..effort.rounds(3) {
             raw_rates.push(raw.batches(sessions, Duration::from_secs_f64(seconds / 3.0)).await?);
             for (index, ((load, pids), measured)) in servers.iter_mut().zip(&mut measured).enumerate() {

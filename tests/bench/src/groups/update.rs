@@ -68,7 +68,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
                 loads.push(Load::open(&peer.plan(mongo, 1, PLAYERS, &state).await?).await?);
             }
         }
-        let seconds = effort.seconds(1.5);
+        let seconds = effort.seconds(1.2);
         let (mut written, mut paused) = (Vec::new(), Vec::new());
         let mut hops = [Vec::new(), Vec::new(), Vec::new()];
         let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); loads.len()];
