@@ -7,5 +7,6 @@ mod instances;
 mod meter;
 mod mongod;
 mod nats;
+mod play;
 mod seeded;
 pub mod stage;

@@ -1,7 +1,5 @@
 //! A session in play while something breaks: a game master who never stops, players, and a reader of MongoDB.
 
-mod play;
-
 use std::{
     sync::PoisonError,
     time::{Duration, Instant},
@@ -25,12 +23,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::play::Play;
-use super::meter::Meter;
+use super::{meter::Meter, play::Play};
 use crate::table::{GM, PLAYERS, SETTLE, campaign};
 
 /// An update is settled by then whatever breaks: no fault of these tests lasts longer.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 /// Milliseconds that an update takes, about.
 const STEPS: u64 = 8;
 

@@ -14,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::PATIENCE;
+use super::stage::PATIENCE;
 
 const ENDED: Duration = Duration::from_secs(240);
 
