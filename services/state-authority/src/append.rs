@@ -75,7 +75,7 @@ impl Authority {
             at: self.clock.now_ms().max(live.head.at),
             game_master_id: None,
             trace: Some(caller.trace.to_string()),
-            command: caller.command.clone(),
+            command: caller.command.clone().filter(|_| guards::holds(guards::AUDIT_IN_ENTRY)),
         }
     }
 

@@ -21,6 +21,8 @@ pub const FRESH_READ: &str = "fresh-read";
 pub const FRESH_REFUSAL: &str = "fresh-refusal";
 /// Nobody is told of an entry that is not committed.
 pub const COMMIT_FIRST: &str = "commit-first";
+/// Who gave a command, and why, is committed with the entry that it became.
+pub const AUDIT_IN_ENTRY: &str = "audit-in-entry";
 /// Only the game master of the head may update.
 pub const GAME_MASTER: &str = "game-master";
 /// Only an active session takes updates.
@@ -66,6 +68,7 @@ pub fn all() -> Vec<&'static str> {
         FRESH_READ,
         FRESH_REFUSAL,
         COMMIT_FIRST,
+        AUDIT_IN_ENTRY,
         GAME_MASTER,
         STATUS,
         LOOK_AGAIN,
