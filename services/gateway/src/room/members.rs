@@ -26,7 +26,7 @@ use crate::{
 /// An answer waits for the frames before it at most this long; what it says is true without them.
 const HELD_ANSWER: Duration = Duration::from_secs(2);
 /// Connections that have their turn without a pause: a fraction of a millisecond.
-const TURNS: usize = 64;
+const TURNS: usize = 16;
 
 pub struct Member {
     pub conn: Arc<Conn>,
