@@ -103,7 +103,7 @@ impl Bus {
             match message.status {
                 None => slice.messages.push(stored(message)?),
                 Some(END_OF_BATCH) => {
-                    slice.complete = message.headers.number::<u64>(PENDING) == Some(0);
+                    slice.complete = message.headers.header(PENDING) == Some("0");
                     return Ok(slice);
                 }
                 Some(NOT_FOUND) => return Ok(StoredSlice { complete: true, ..slice }),
@@ -118,7 +118,7 @@ fn stored(mut message: Message) -> Result<Stored, BusError> {
     let field = |name: &'static str| {
         message
             .headers
-            .get(name)
+            .header(name)
             .ok_or_else(|| BusError::Malformed { what: "a direct get".to_owned(), reason: format!("it has no {name}") })
     };
     let subject = Subject::from(field(SUBJECT)?);

@@ -67,7 +67,7 @@ impl Kv {
     }
 
     pub async fn delete(&self, key: &str) -> Result<(), BusError> {
-        self.bus.publish_acknowledged(self.subject(key)?, Headers::new().with(OPERATION, DELETED), Bytes::new()).await.map(drop)
+        self.bus.publish_acknowledged(self.subject(key)?, Headers::new().with_header(OPERATION, DELETED), Bytes::new()).await.map(drop)
     }
 
     pub async fn get(&self, key: &str) -> Result<Option<KvEntry>, BusError> {
@@ -131,7 +131,7 @@ impl fmt::Debug for Kv {
 }
 
 fn is_deleted(message: &Message) -> bool {
-    message.headers.get(OPERATION).is_some()
+    message.headers.header(OPERATION).is_some()
 }
 
 /// Changes of one bucket.

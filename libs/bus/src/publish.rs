@@ -10,11 +10,12 @@ use crate::{Bus, BusError, Headers, RequestError, api};
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 
 /// What JetStream answered to a publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct StreamAck {
-    pub stream: String,
+    #[serde(rename = "seq")]
     pub sequence: u64,
     /// The stream had a message of this id already.
+    #[serde(default)]
     pub duplicate: bool,
 }
 
@@ -30,11 +31,11 @@ impl Bus {
     pub async fn publish_stream(
         &self,
         subject: impl Into<Subject>,
-        message_id: &str,
+        message_id: impl Into<String>,
         headers: Headers,
         payload: impl Into<Bytes>,
     ) -> Result<StreamAck, BusError> {
-        self.publish_acknowledged(subject.into(), headers.with(MESSAGE_ID, message_id), payload.into()).await
+        self.publish_acknowledged(subject.into(), headers.with_header(MESSAGE_ID, message_id), payload.into()).await
     }
 
     /// As [`Bus::publish_stream`] for work to be done: without an id, so that the same work can be asked for again at any time.
@@ -48,18 +49,11 @@ impl Bus {
     }
 
     pub(crate) async fn publish_acknowledged(&self, subject: Subject, headers: Headers, payload: Bytes) -> Result<StreamAck, BusError> {
-        #[derive(Deserialize)]
-        struct Ack {
-            stream: String,
-            seq: u64,
-            #[serde(default)]
-            duplicate: bool,
-        }
         let answer = match self.request(subject.clone(), headers, payload, self.stream_timeout()).await {
             Err(RequestError::NoResponders { subject }) => return Err(BusError::NoStream { subject }),
             answer => answer?,
         };
-        let ack: Ack = api::read(&format!("publishing to {subject}"), &answer.payload)?;
-        Ok(StreamAck { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate })
+        // An acknowledgement has what a refusal lacks.
+        serde_json::from_slice(&answer.payload).or_else(|_| api::read(&format!("publishing to {subject}"), &answer.payload))
     }
 }

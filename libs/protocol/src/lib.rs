@@ -6,7 +6,7 @@
 //! Every message between services says in [`headers::PROTOCOL`] which version its sender speaks. Services of neighbouring versions work
 //! beside each other, in any mix and without a setting that says who is upgraded, because each version keeps to this:
 //!
-//! - A field or header may be **added** if a reader can do without: readers ignore what they do not know, and what is missing has a default.
+//! - A field or parameter may be **added** if a reader can do without: readers ignore what they do not know, and what is missing has a default.
 //! - One that gets **another name** is written under both names and read under either, the new one first. The version after that writes
 //!   the new one alone. So a sender never needs to know who reads, and what JetStream keeps of the version before stays readable.
 //! - A **kind** of message, command or entry is sent only once all who read it know it: the version that brings it reads it, the one after

@@ -11,7 +11,6 @@ use std::{
 use protocol::{
     ErrorBody, Identity, Limits, SessionId,
     event::{self, EventRefused},
-    headers,
 };
 use service_kit::{Span, TraceContext};
 use tokio::time::Instant;
@@ -205,9 +204,9 @@ impl Caller {
             headers.set_takes_part(takes_part);
         }
         if let Some(connection) = &self.connection {
-            headers.set(headers::CONNECTION, connection.as_str());
+            headers.set_connection(connection);
         }
-        headers.set(headers::TRACE_PARENT, self.trace.to_string());
+        headers.set_trace_parent(self.trace);
         if let Some(received_us) = self.received_us {
             headers.set_received(received_us);
         }

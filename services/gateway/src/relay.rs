@@ -10,7 +10,7 @@ use crate::service::Gateway;
 /// The subject of a session's events belongs to a stream. A stream refuses what names another stream, while those who listen
 /// get it all the same: so notices do not push kept messages out.
 pub(crate) fn not_kept() -> Headers {
-    Headers::new().with("Nats-Expected-Stream", "none")
+    Headers::new().with_header("Nats-Expected-Stream", "none")
 }
 
 /// To everyone in the session who listens now.

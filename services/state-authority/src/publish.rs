@@ -158,7 +158,7 @@ impl Authority {
             headers.set_trace_parent(stage.span.context());
         }
         let timeout = Duration::from_millis(self.config.publish.ack_timeout_ms);
-        match tokio::time::timeout(timeout, self.bus.publish_stream(subject, &id, headers, payload)).await {
+        match tokio::time::timeout(timeout, self.bus.publish_stream(subject, id, headers, payload)).await {
             Ok(Ok(_)) => {
                 self.metrics.published.inc();
                 session.outbox.published(entry.version, &self.held);

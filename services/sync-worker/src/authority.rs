@@ -56,7 +56,7 @@ impl Authority {
     ) -> Result<T, Refusal> {
         let payload = serde_json::to_vec(request).map_err(|error| Refusal::Refused(error.to_string()))?;
         let span = trace::Message { template, subject: &subject, bytes: payload.len() }.request(within, span);
-        let headers = Headers::new().with(TRACE_PARENT, span.context().to_string());
+        let headers = Headers::new().with_header(TRACE_PARENT, span.context().to_string());
         let answer = self.bus.request(subject, headers, payload.into(), self.timeout).await;
         let answer = answer.map_err(|error| Refusal::Unavailable(error.to_string()))?;
         let ack: Ack<T> =

@@ -86,7 +86,7 @@ async fn a_gap_is_filled_from_the_stream_by_subject_and_time() {
     for version in 1..=30 {
         for session in ["s1", "s2"] {
             let headers = none().with(protocol::headers::VERSION, version.to_string());
-            bus.publish_stream(updated(&bus, session), &format!("{session}:e:{version}"), headers, format!("{session} {version}"))
+            bus.publish_stream(updated(&bus, session), format!("{session}:e:{version}"), headers, format!("{session} {version}"))
                 .await
                 .unwrap();
         }

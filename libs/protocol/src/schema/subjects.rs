@@ -33,7 +33,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "session.{sessionId}.update",
         "gateway",
         "state-authority",
-        "An update as the client wrote it; who sent it stands in the headers. Queue group `state-authority`. With `Stateward-Answer: broadcast` its broadcast may stand for the reply of a success.",
+        "An update as the client wrote it; who sent it stands in the header `Stateward`, as `user=u1;user-name=Mira;connection=c1;`. Queue group `state-authority`. With `answer=broadcast` there its broadcast may stand for the reply of a success.",
         update.clone(),
         accepted.clone(),
     );
@@ -41,7 +41,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "authority.{instance}.update",
         "gateway",
         "state-authority",
-        "The same, to the instance that has the session in its cache. Where the answer takes long, a receipt comes first, told by the header `Stateward-Receipt`.",
+        "The same, to the instance that has the session in its cache. Where the answer takes long, a receipt comes first, told by `receipt=1` in its header `Stateward`.",
         update,
         accepted,
     );
@@ -49,7 +49,7 @@ pub(super) fn all(book: &mut Book) -> Vec<Subject> {
         "session.{sessionId}.updated",
         "state-authority",
         "gateway",
-        "A committed entry of the journal. Kept in the stream `SESSION_UPDATES`; headers carry the hash that it follows, the digest of its operations, and which connection sent it when.",
+        "A committed entry of the journal. Kept in the stream `SESSION_UPDATES`; its header `Stateward` carries the hash that it follows, the digest of its operations, and which connection sent it when: `hash-before`, `digest`, `connection`, `received`.",
         book.writes::<StateUpdateBroadcast<'_>>(),
         None,
     );

@@ -35,6 +35,12 @@ impl Message {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
+
+    /// A parameter of the header in which Stateward's services tell each other what is no payload.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.header("Stateward")?.split(';').filter_map(|parameter| parameter.split_once('='));
+        parameters.into_iter().find_map(|(found, value)| (found == name).then_some(value))
+    }
 }
 
 impl Connection {
@@ -55,7 +61,7 @@ impl Connection {
         let asked = self.ask(subject, headers, payload).await?;
         loop {
             let answer = self.answer(asked).await.with_context(|| format!("asking {subject}"))?;
-            if answer.header("Stateward-Receipt").is_none() {
+            if answer.parameter("receipt").is_none() {
                 return Ok(answer);
             }
         }

@@ -77,7 +77,7 @@ impl Authority {
                 let subject = self.bus.subjects().session_sync(id);
                 let message = trace::Message { template: "session.{id}.sync", subject: &subject, bytes: payload.len() };
                 let span = message.publish(&caller.trace, "send session.{id}.sync");
-                let headers = bus::Headers::new().with(protocol::headers::TRACE_PARENT, span.context().to_string());
+                let headers = bus::Headers::new().with_header(protocol::headers::TRACE_PARENT, span.context().to_string());
                 self.bus.publish_stream(subject, &message_id, headers, payload).await.map(drop).map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),

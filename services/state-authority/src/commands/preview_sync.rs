@@ -34,7 +34,7 @@ impl Authority {
         let payload = serde_json::to_vec(&PreviewRequest {}).map_err(|error| ErrorBody::unavailable("INTERNAL", error.to_string()))?;
         let sent = trace::Message { template: "session.{id}.preview", subject: &subject, bytes: payload.len() };
         let span = sent.request(&caller.trace, "send session.{id}.preview");
-        let headers = Headers::new().with(TRACE_PARENT, span.context().to_string());
+        let headers = Headers::new().with_header(TRACE_PARENT, span.context().to_string());
         let left = caller.deadline.saturating_duration_since(self.clock.instant());
         let answer = self.bus.request_chunked(subject, headers, payload.into(), left).await.map_err(|error| {
             span.fail("no answer");

@@ -49,13 +49,13 @@ async fn play(options: PlatformOptions, spoken: Spoken) -> anyhow::Result<()> {
     let published = wire.stored("SESSION_UPDATES", &format!("session.{session}.updated")).await?;
     ensure!(published.len() as u64 == UPDATES, "{} updates were published", published.len());
     for message in &published {
-        let (before, follows) = (message.header("Stateward-Hash-Before"), message.header("Stateward-Follows"));
+        let (before, follows) = (message.parameter("hash-before"), message.parameter("follows"));
         let under_both = follows.is_some() && before == follows;
-        ensure!(message.header("Stateward-Protocol") == Some(spoken.authority), "the authority speaks another version: {message:?}");
-        ensure!(before.is_some() && under_both == (spoken.authority == "2"), "the renamed header: {message:?}");
+        ensure!(message.parameter("protocol") == Some(spoken.authority), "the authority speaks another version: {message:?}");
+        ensure!(before.is_some() && under_both == (spoken.authority == "2"), "the renamed parameter: {message:?}");
     }
     let alive = wire.stored("KV_presence", "$KV.presence.gateway.*").await?;
-    let says = alive.first().context("gateways say that they are there")?.header("Stateward-Protocol").map(str::to_owned);
+    let says = alive.first().context("gateways say that they are there")?.parameter("protocol").map(str::to_owned);
     ensure!(says.as_deref() == Some(spoken.gateway), "the gateway speaks version {says:?}");
 
     // A gateway that has seen nothing, and a stream that has lost everything: what a client missed comes from the journal.

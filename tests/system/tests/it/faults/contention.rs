@@ -173,7 +173,8 @@ impl Rivals {
             let operations = ids.clone().map(|id| json!([{"path": "pluginData.winner", "operation": "set", "value": id}]));
             let begun = Instant::now();
             let third = client::update(&self.session, &ids[2], base, operations[2].clone()).to_string();
-            let headers = [("Stateward-User", GM), ("Stateward-User-Name", GM)];
+            let sender = format!("user={GM};user-name={GM};");
+            let headers = [("Stateward", sender.as_str())];
             let (left, right, other) = tokio::join!(
                 self.left.update(&self.session, &ids[0], base, operations[0].clone()),
                 self.right.update(&self.session, &ids[1], base, operations[1].clone()),
