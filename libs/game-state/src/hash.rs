@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text;
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StateHash([u8; 32]);
 
@@ -65,7 +67,6 @@ impl Serialize for StateHash {
 
 impl<'de> Deserialize<'de> for StateHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        text::deserialize(deserializer)
     }
 }

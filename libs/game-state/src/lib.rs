@@ -24,6 +24,7 @@ mod previous;
 mod rejection;
 mod state;
 mod structure;
+pub mod text;
 mod tree;
 mod update;
 mod value;
