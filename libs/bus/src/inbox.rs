@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt::Write as _,
     future::poll_fn,
     sync::{
         Arc, Mutex, PoisonError,
@@ -111,7 +112,11 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Where the replies to one delivery of this request go.
     pub(crate) fn subject(&self, delivery: usize) -> Subject {
-        Subject::from(format!("{}.{}.{delivery}", self.inbox.0.base, self.id))
+        // Room for it once: the number of a request and of a delivery, each with its dot.
+        let mut subject = String::with_capacity(self.inbox.0.base.len() + 32);
+        // Text takes whatever is written to it.
+        let _ = write!(subject, "{}.{}.{delivery}", self.inbox.0.base, self.id);
+        Subject::from(subject)
     }
 
     /// Which delivery a reply answers.

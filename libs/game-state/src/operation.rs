@@ -78,21 +78,21 @@ impl Operation {
         if !matches!(name.as_str(), "set" | "unset" | "inc" | "push" | "pull") {
             return Err(Rejection::new(Reason::UnknownOperation, "an operation is set, unset, inc, push or pull"));
         }
-        let described = match &path {
-            Value::String(text) => text.clone(),
-            other => other.to_json(),
+        let on_path = |rejection: Rejection| match &path {
+            Value::String(text) => rejection.on_path(text),
+            other => rejection.on_path(&other.to_json()),
         };
-        let path = Path::from_value(&path, limits).map_err(|rejection| rejection.on_path(&described))?;
+        let checked = Path::from_value(&path, limits).map_err(on_path)?;
         let kind = match (name.as_str(), operand) {
             ("unset", _) => Kind::Unset,
-            (_, None) => return Err(Rejection::new(Reason::MissingValue, "`value` is missing").on_path(&described)),
+            (_, None) => return Err(on_path(Rejection::new(Reason::MissingValue, "`value` is missing"))),
             ("set", Some(value)) => Kind::Set(value),
             ("push", Some(value)) => Kind::Push { value, index },
             ("pull", Some(value)) => Kind::Pull { value, limit },
             (_, Some(Value::Number(number))) => Kind::Inc(number),
-            (_, Some(_)) => return Err(Rejection::new(Reason::NotANumber, "`inc` adds a number").on_path(&described)),
+            (_, Some(_)) => return Err(on_path(Rejection::new(Reason::NotANumber, "`inc` adds a number"))),
         };
-        Ok(Self { path, kind })
+        Ok(Self { path: checked, kind })
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -1,5 +1,7 @@
 //! Paths: dotted text, JSON Pointer, or an array of segments.
 
+use std::sync::Arc;
+
 use crate::{
     canonical, key,
     limits::Limits,
@@ -19,9 +21,9 @@ pub enum Segment {
     Id(String),
 }
 
-/// At least one segment: the root has no path.
+/// At least one segment: the root has no path. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path(Vec<Segment>);
+pub struct Path(Arc<[Segment]>);
 
 impl Path {
     /// Reads the text form: a JSON Pointer if it starts with `/`, else segments between dots.
@@ -69,7 +71,7 @@ impl Path {
                 key::check(name)?;
             }
         }
-        Ok(Self(segments))
+        Ok(Self(segments.into()))
     }
 
     pub fn segments(&self) -> &[Segment] {
@@ -82,18 +84,16 @@ impl Path {
 
     /// The first `count` segments.
     pub(crate) fn prefix(&self, count: usize) -> Self {
-        Self(self.0[..count].to_vec())
+        Self(self.0[..count].into())
     }
 
     pub(crate) fn child(&self, index: usize) -> Self {
-        let mut segments = self.0.clone();
-        segments.push(Segment::Name(index.to_string()));
-        Self(segments)
+        Self(self.0.iter().cloned().chain([Segment::Name(index.to_string())]).collect())
     }
 
     /// Replaces a selector by the index that it stands for.
     pub(crate) fn resolve(&mut self, position: usize, index: usize) {
-        self.0[position] = Segment::Name(index.to_string());
+        Arc::make_mut(&mut self.0)[position] = Segment::Name(index.to_string());
     }
 
     /// Appends the path as JSON: as text if its segments allow it, else as an array.

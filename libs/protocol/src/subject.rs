@@ -103,7 +103,7 @@ impl Subjects {
     }
 
     fn session(&self, session: &SessionId, noun: &str) -> String {
-        format!("{}session.{session}.{noun}", self.prefix)
+        [self.prefix.as_str(), "session.", session.as_str(), ".", noun].concat()
     }
 
     /// The session that a subject of the form `session.<id>.<noun>` names.

@@ -56,15 +56,25 @@ impl TraceContext {
 
     /// The trace's id as answers, errors and logs name it.
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+        String::from_utf8_lossy(&digits::<32>(self.trace_id)).into_owned()
     }
 }
 
 /// The header `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        // In one piece: whoever collects it makes room once.
+        let mut text = *b"00-................................-................-00";
+        text[3..35].copy_from_slice(&digits::<32>(self.trace_id));
+        text[36..52].copy_from_slice(&digits::<16>(self.span_id.into()));
+        text[54] += u8::from(self.sampled);
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
+}
+
+/// The last `N` hexadecimal digits of a number.
+fn digits<const N: usize>(number: u128) -> [u8; N] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(number >> (4 * (N - 1 - at)) & 15) as usize])
 }
 
 /// Exactly `digits` lowercase hexadecimal digits.

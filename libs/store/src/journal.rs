@@ -83,6 +83,16 @@ impl EntryKey {
     }
 }
 
+/// What the fields of an entry take in bytes, without its operations and the values before them.
+const BESIDE_OPERATIONS: usize = 768;
+
+/// An empty document that does not move while it grows to so many bytes.
+fn with_room_for(bytes: usize) -> RawDocumentBuf {
+    let mut empty = Vec::with_capacity(bytes);
+    empty.extend_from_slice(&[5, 0, 0, 0, 0]);
+    RawDocumentBuf::from_bytes(empty).expect("the length of an empty document, and its end")
+}
+
 /// An entry in the form in which it is written.
 #[derive(Debug, Clone)]
 pub struct EncodedEntry {
@@ -108,7 +118,7 @@ impl JournalEntry {
 
     pub fn encode(&self) -> EncodedEntry {
         let key = self.key();
-        let mut document = RawDocumentBuf::new();
+        let mut document = with_room_for(self.operations.len() + self.previous.as_ref().map_or(0, String::len) + BESIDE_OPERATIONS);
         document.append(cstr!("_id"), key.text());
         document.append(cstr!("epoch"), self.epoch.as_str());
         document.append(cstr!("kind"), self.kind.as_str());

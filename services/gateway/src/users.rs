@@ -143,7 +143,7 @@ fn relay(gateway: &Gateway, user: &UserId, payload: &[u8]) {
             return tracing::warn!(%error, "an event for one user cannot be read");
         }
     };
-    let frame = Frame::event(&relayed.event, relayed.data.get().to_owned());
+    let frame = Frame::event(relayed.event.clone().into_owned(), relayed.data.get().to_owned());
     for conn in gateway.users.connections(user) {
         if session.as_ref().is_none_or(|session| conn.client().joined(session).is_some()) {
             deliver(&conn, &frame, &gateway.metrics);

@@ -1,6 +1,9 @@
 //! A message to clients, encoded once for all of them.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -24,9 +27,9 @@ struct Inner {
 #[derive(Debug)]
 enum Content {
     Event {
-        event: Box<str>,
+        event: Cow<'static, str>,
         data: Bytes,
-        trace: Option<Box<str>>,
+        trace: Option<Arc<str>>,
     },
     Ack {
         id: AckId,
@@ -50,12 +53,12 @@ pub(super) enum Encoding {
 
 impl Frame {
     /// An event. `data` must be JSON: it is sent as it is.
-    pub fn event(event: &str, data: impl Into<Bytes>) -> Self {
+    pub fn event(event: impl Into<Cow<'static, str>>, data: impl Into<Bytes>) -> Self {
         Self::of(Content::Event { event: event.into(), data: data.into(), trace: None })
     }
 
     /// An event that says which trace it belongs to: beside its payload, which over Socket.IO is its second argument.
-    pub fn traced(event: &str, data: impl Into<Bytes>, trace: &str) -> Self {
+    pub fn traced(event: &'static str, data: impl Into<Bytes>, trace: impl Into<Arc<str>>) -> Self {
         Self::of(Content::Event { event: event.into(), data: data.into(), trace: Some(trace.into()) })
     }
 

@@ -147,7 +147,7 @@ impl Room {
         let arrived = self.members.write_all(&self.gateway.metrics);
         self.measure(&arrived);
         self.hear_of_game_master(event);
-        let frame = Frame::event(&event.event, event.data.get().to_owned());
+        let frame = Frame::event(event.event.clone().into_owned(), event.data.get().to_owned());
         let kept = Kept::of(event);
         for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, event)) {
             if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {

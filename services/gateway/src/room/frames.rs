@@ -1,5 +1,7 @@
 //! What clients see of a step: the update itself, and for entries that change the session's status the event of old.
 
+use std::sync::Arc;
+
 use protocol::{
     SessionId, UserId, event,
     event::{GameSessionEnded, GameSessionStatusChanged},
@@ -13,7 +15,7 @@ use crate::edge::Frame;
 /// One frame for all connections.
 pub fn of(step: &Step) -> Frame {
     let update = match &step.trace {
-        Some(trace) => Frame::traced(event::name::STATE_UPDATED, step.payload.clone(), trace),
+        Some(trace) => Frame::traced(event::name::STATE_UPDATED, step.payload.clone(), Arc::clone(trace)),
         None => Frame::event(event::name::STATE_UPDATED, step.payload.clone()),
     };
     match notice(step) {
@@ -42,7 +44,7 @@ fn notice(step: &Step) -> Option<Frame> {
     })
 }
 
-fn frame(name: &str, data: &impl Serialize) -> Frame {
+fn frame(name: &'static str, data: &impl Serialize) -> Frame {
     Frame::event(name, serde_json::to_vec(data).expect("our own types become JSON"))
 }
 

@@ -242,7 +242,7 @@ impl Room {
     }
 }
 
-fn frame(name: &str, data: &impl Serialize) -> Frame {
+fn frame(name: &'static str, data: &impl Serialize) -> Frame {
     Frame::event(name, serde_json::to_vec(data).expect("our own types become JSON"))
 }
 

@@ -44,7 +44,7 @@ impl Kept {
         }
         let Of { id } = serde_json::from_str(relayed.data.get()).ok()?;
         let data = relayed.data.get();
-        Some(Self { id, frame: Frame::event(&relayed.event, data.to_owned()), bytes: data.len() })
+        Some(Self { id, frame: Frame::event(relayed.event.clone().into_owned(), data.to_owned()), bytes: data.len() })
     }
 }
 

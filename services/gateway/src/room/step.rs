@@ -31,7 +31,7 @@ pub struct Step {
     /// Server time of the commit.
     pub at: u64,
     /// The trace of whoever made it, as a `traceparent`.
-    pub trace: Option<Box<str>>,
+    pub trace: Option<Arc<str>>,
     /// Which connection sent it, and when its gateway read it, in microseconds since the Unix epoch: no two updates of a connection
     /// have the same. Unknown for what is read later.
     pub connection: Option<ConnectionId>,
