@@ -29,6 +29,9 @@ use crate::{
 const OPENING: usize = 32;
 /// Updates that have not come to everyone this long after the last answer never will.
 const SETTLE: Duration = Duration::from_secs(20);
+/// Who is refused in a storm tries again after so long, and no more once it has lasted so long.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+const STORM: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -128,12 +131,20 @@ impl Room {
     }
 
     async fn seat_players(&mut self, at_once: usize, full_state: bool) -> anyhow::Result<()> {
+        let began = Instant::now();
         let Plan { dialect, port, seat, .. } = self.plan;
         let places = self.plan.tables.iter().enumerate().flat_map(|(table, plan)| {
             plan.players.iter().enumerate().map(move |(player, token)| (table, player, plan.session.as_str(), token.as_str()))
         });
         let opened = places.map(|(table, player, session, token)| async move {
-            let (connection, _) = open(dialect, port, session, token, seat).await?;
+            let (connection, _) = loop {
+                match open(dialect, port, session, token, seat).await {
+                    Ok(opened) => break opened,
+                    // In a storm a server may refuse whom it cannot greet in time: as any client, that one comes back.
+                    Err(_) if full_state && began.elapsed() < STORM => tokio::time::sleep(AGAIN_AFTER).await,
+                    Err(error) => return Err(error),
+                }
+            };
             if full_state {
                 connection.ask(dialect, dialect.request_full(session).as_bytes()).await?;
             }
