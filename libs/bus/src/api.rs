@@ -1,5 +1,7 @@
 //! JetStream's interface: JSON requests on `$JS.API.>`, answers with either an error or the result.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -13,7 +15,7 @@ impl Bus {
     }
 }
 
-pub(crate) fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, BusError> {
+pub(crate) fn read<T: DeserializeOwned>(what: impl fmt::Display, json: &[u8]) -> Result<T, BusError> {
     #[derive(Deserialize)]
     struct Verdict {
         error: Option<ApiError>,
@@ -26,13 +28,13 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, Bu
         #[serde(default)]
         description: String,
     }
-    let verdict: Verdict = serde_json::from_slice(json).map_err(|error| malformed(what, &error))?;
+    let verdict: Verdict = serde_json::from_slice(json).map_err(|error| malformed(&what, &error))?;
     if let Some(ApiError { code, err_code, description }) = verdict.error {
-        return Err(BusError::Refused { what: what.to_owned(), code, err_code, description });
+        return Err(BusError::Refused { what: what.to_string(), code, err_code, description });
     }
-    serde_json::from_slice(json).map_err(|error| malformed(what, &error))
+    serde_json::from_slice(json).map_err(|error| malformed(&what, &error))
 }
 
-fn malformed(what: &str, error: &serde_json::Error) -> BusError {
-    BusError::Malformed { what: what.to_owned(), reason: error.to_string() }
+fn malformed(what: impl fmt::Display, error: &serde_json::Error) -> BusError {
+    BusError::Malformed { what: what.to_string(), reason: error.to_string() }
 }

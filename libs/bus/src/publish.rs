@@ -53,7 +53,7 @@ impl Bus {
             Err(RequestError::NoResponders { subject }) => return Err(BusError::NoStream { subject }),
             answer => answer?,
         };
-        // An acknowledgement has what a refusal lacks.
-        serde_json::from_slice(&answer.payload).or_else(|_| api::read(&format!("publishing to {subject}"), &answer.payload))
+        // A refusal has a sequence too: it is looked for first.
+        api::read(format_args!("publishing to {subject}"), &answer.payload)
     }
 }

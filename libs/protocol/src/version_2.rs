@@ -1,5 +1,5 @@
 //! A version 2 of two messages, one in each direction between gateway and authority, by the rules that the crate's documentation gives:
-//! in each a field has got another name and a field was added. `headers::RENAMED` has a header that got another name.
+//! in each a field has got another name and a field was added. `headers::RENAMED` has a parameter that got another name.
 
 use game_state::{StateHash, Version};
 use serde::{Deserialize, Serialize};

@@ -110,6 +110,19 @@ async fn a_gap_is_filled_from_the_stream_by_subject_and_time() {
     assert!(other.messages.is_empty() && other.complete);
 }
 
+/// JetStream's refusals name the stream and a sequence, as its acknowledgements do.
+#[tokio::test]
+async fn a_publish_that_the_stream_refuses_is_no_acknowledgement() {
+    let bus = shared().await;
+    bus.ensure_streams().await.unwrap();
+    let subject = updated(&bus, "s1");
+    bus.publish_stream(subject.clone(), "s1:e:1", none(), "1").await.unwrap();
+    let wants_another = none().with_header("Nats-Expected-Last-Sequence", "4711");
+    let error = bus.publish_stream(subject.clone(), "s1:e:2", wants_another, "2").await.unwrap_err();
+    assert!(matches!(&error, BusError::Refused { what, .. } if what.contains(&subject)), "{error}");
+    assert_eq!(bus.stream_since(STREAM_UPDATES, &subject, 0, 10).await.unwrap().messages.len(), 1);
+}
+
 #[tokio::test]
 async fn a_stream_that_vanished_is_told_and_made_anew() {
     let bus = shared().await;
