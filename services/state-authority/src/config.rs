@@ -109,7 +109,8 @@ impl Default for Publish {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Snapshot {
-    /// Entries after which the session document is written. 1: entry and document in one transaction per update.
+    /// Entries after which the session document is written; one of more than 512 bytes for each of them waits for more, so that documents
+    /// never are what MongoDB mostly writes. 1: entry and document in one transaction per update.
     pub updates: u64,
     /// How long the document may be behind its journal.
     pub interval_ms: u64,

@@ -21,8 +21,8 @@
 //! 6. The request is answered, by a reply or by its broadcast, and [`publish`] puts the entry on `session.<id>.updated`, one at a time per session. The journal
 //!    is its outbox: when NATS stalls, commits go on and the publisher continues from the journal.
 //! 7. The **gateways** write one frame to every connection of the session, and the answer to the sender.
-//! 8. [`snapshot`] brings the session document up to date after 64 updates or 5 s; its filter holds epoch, version and hash, so
-//!    that a stale writer or an edited document is noticed, and [`freeze`] stops the session rather than build on a fault.
+//! 8. [`snapshot`] brings the session document up to date after 64 updates (a large one after more) or 5 s; its filter holds epoch,
+//!    version and hash, so that a stale writer or an edited document is noticed, and [`freeze`] stops the session rather than build on a fault.
 //!
 //! Nothing here decides on a lease: any number of instances may take any update at any time. [`sweep`] publishes what an
 //! instance committed and did not live to publish.

@@ -1,4 +1,5 @@
 //! The session document follows its journal: after so many entries or so much time, at a bounded rate, and never in an update's way.
+//! A large one waits until the entries after it are about as large as it is: otherwise MongoDB would mostly write documents.
 //!
 //! The state is captured under the session's lock, which shares it without a copy; converting and writing it happens outside.
 //! The write finds the document by epoch, version and hash. A miss means that somebody else wrote it: another instance, which
@@ -32,6 +33,8 @@ use crate::{
 
 const FULL: Mode = Mode { mode: "full" };
 const DIRECT: Mode = Mode { mode: "direct" };
+/// About what an entry takes in the journal.
+const ENTRY_BYTES: usize = 512;
 /// After a failure that passes.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -120,11 +123,17 @@ impl Authority {
         let just_now = live.behind_since.is_none().then(|| self.clock.now_ms());
         let since = *live.behind_since.get_or_insert(now);
         session.set_behind(lag, just_now);
-        if lag >= self.config.snapshot.updates {
+        if lag >= self.entries_for_a_document(live) {
             self.schedule.put(session, now);
         } else if since == now {
             self.schedule.put(session, now + millis(self.config.snapshot.interval_ms));
         }
+    }
+
+    /// Entries after which it pays to write the document. Where only touched places are written, its size does not matter.
+    fn entries_for_a_document(&self, live: &Live) -> u64 {
+        let as_large = if live.modes.direct { 0 } else { live.state.size().canonical_bytes / ENTRY_BYTES };
+        self.config.snapshot.updates.max(as_large as u64)
     }
 
     /// Writes what is due until shutdown. What is due then is for [`Authority::write_all_snapshots`].

@@ -5,7 +5,7 @@ use state_authority::metrics::Mode;
 use testkit::{Mongo, NatsServer, eventually};
 
 use crate::{
-    support::{Instance, PATIENCE, World},
+    support::{Instance, PATIENCE, World, gm},
     witness::{Stream, Witness},
 };
 
@@ -37,6 +37,29 @@ async fn the_document_follows_after_so_many_updates_or_so_much_time() {
     other.play().await;
     other.hit("u1", 0, 3).await.unwrap();
     other.eventually_stored(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_document_waits_for_as_many_updates_as_are_as_large_as_it_is() {
+    let world = World::new().await;
+    let authority = world
+        .authority_with(|config| {
+            config.snapshot.updates = 2;
+            config.snapshot.interval_ms = 600_000;
+        })
+        .await;
+    world.play().await;
+    // 20 entries of 512 bytes, and what else is in the state.
+    let notes = json!([{"path": "pluginData.notes", "operation": "set", "value": "x".repeat(20 * 512)}]);
+    world.update(&gm(), "u0", 0, notes).await.unwrap();
+    let mut base = 1;
+    while written(&authority) == 0 && base < 100 {
+        world.hit(&format!("u{base}"), base, base as i64).await.unwrap();
+        base += 1;
+    }
+    let document = world.document().await;
+    let version: u64 = document["gameStateVersion"].as_str().unwrap().parse().unwrap();
+    assert!((20..60).contains(&version), "written at version {version}");
 }
 
 /// MongoDB holds for so long what an instance writes to the session's document after two updates. Returns when it does.
