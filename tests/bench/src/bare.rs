@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use crate::{dialect::plain_update, role::say, state::State, websocket::framed};
+use crate::{dialect::some_update, role::say, state::State, websocket::framed};
 
 /// The state that a client which comes back is given.
 pub(crate) const STATE_BYTES: usize = 100 << 10;
@@ -21,8 +21,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     std::thread::spawn(move || listener.incoming().try_for_each(|stream| accepted.send(stream)));
     let mut master = connections.recv().context("no game master")??;
     master.set_nodelay(true)?;
-    let frame =
-        framed(plain_update(r#"[{"path":"characters.3.pluginData.hitPoints.current","operation":"set","value":27}]"#, 123_456).as_bytes());
+    let frame = framed(some_update().as_bytes());
     let mut players: Vec<TcpStream> = Vec::new();
     let mut asked = [0; 64];
     loop {

@@ -208,6 +208,11 @@ pub(crate) fn plain_update(operations: &str, version: u64) -> String {
     )
 }
 
+/// For servers that send always the same.
+pub(crate) fn some_update() -> String {
+    plain_update(r#"[{"path":"characters.3.pluginData.hitPoints.current","operation":"set","value":27}]"#, 123_456)
+}
+
 fn head(frame: &[u8]) -> &[u8] {
     &frame[..frame.len().min(400)]
 }

@@ -10,14 +10,14 @@ use mongodb::{
     options::{ClientOptions, WriteConcern},
 };
 use sha2::{Digest, Sha256};
-use testkit::{Mongo, NatsServer};
+use testkit::NatsServer;
 
 use crate::statistics::Spread;
 
 /// As large as the journal entry of a small update.
 const ENTRY_BYTES: usize = 350;
 /// As large as an update on its way.
-const MESSAGE_BYTES: usize = 250;
+pub(crate) const MESSAGE_BYTES: usize = 250;
 /// Entries of one batch where nothing else bounds it.
 const BATCH: usize = 256;
 
@@ -28,15 +28,21 @@ pub(crate) struct RawMongo {
 }
 
 impl RawMongo {
-    pub(crate) async fn connect(mongo: &Mongo) -> anyhow::Result<Self> {
-        let mut options = ClientOptions::parse(mongo.uri()).await?;
+    pub(crate) async fn connect(uri: &str, collection: &str) -> anyhow::Result<Self> {
+        let mut options = ClientOptions::parse(uri).await?;
         options.write_concern = Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
         // The least that a write can cost: a retryable one takes a record of its session along.
         options.retry_writes = Some(false);
         let client = Client::with_options(options)?;
-        let raw = Self { entries: client.database("bench_raw").collection("entries"), next: 0 };
+        let raw = Self { entries: client.database("bench_raw").collection(collection), next: 0 };
         raw.entries.drop().await?;
         Ok(raw)
+    }
+
+    pub(crate) async fn write(&mut self) -> anyhow::Result<()> {
+        let entry = self.entry();
+        self.entries.insert_one(entry).await?;
+        Ok(())
     }
 
     fn entry(&mut self) -> RawDocumentBuf {

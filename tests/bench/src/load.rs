@@ -5,6 +5,7 @@ mod seat;
 mod table;
 
 use std::{
+    cell::{Cell, OnceCell},
     io::BufRead,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,6 +22,7 @@ use self::{
 };
 use crate::{
     dialect::{Dialect, Seat},
+    report::note,
     role::say,
     statistics::Spread,
 };
@@ -132,6 +134,8 @@ impl Room {
 
     async fn seat_players(&mut self, at_once: usize, full_state: bool) -> anyhow::Result<()> {
         let began = Instant::now();
+        let (refused, first_refusal) = (Cell::new(0), OnceCell::new());
+        let (refused, first_refusal) = (&refused, &first_refusal);
         let Plan { dialect, port, seat, .. } = self.plan;
         let places = self.plan.tables.iter().enumerate().flat_map(|(table, plan)| {
             plan.players.iter().enumerate().map(move |(player, token)| (table, player, plan.session.as_str(), token.as_str()))
@@ -140,8 +144,12 @@ impl Room {
             let (connection, _) = loop {
                 match open(dialect, port, session, token, seat).await {
                     Ok(opened) => break opened,
-                    // In a storm a server may refuse whom it cannot greet in time: as any client, that one comes back.
-                    Err(_) if full_state && began.elapsed() < STORM => tokio::time::sleep(AGAIN_AFTER).await,
+                    // In a storm a server may give up on who has not said in time what he wants: as any client, that one comes back.
+                    Err(error) if full_state && began.elapsed() < STORM => {
+                        refused.set(refused.get() + 1);
+                        first_refusal.get_or_init(|| format!("{error:#}"));
+                        tokio::time::sleep(AGAIN_AFTER).await;
+                    }
                     Err(error) => return Err(error),
                 }
             };
@@ -156,6 +164,9 @@ impl Room {
         while let Some(seated) = opened.next().await {
             let (table, player, connection) = seated?;
             self.readers.spawn(Arc::clone(&self.tables[table]).read(dialect, connection, Some(player)));
+        }
+        if let Some(first) = first_refusal.get() {
+            note(&format!("  {dialect:?}: {} times somebody was refused and came back, first: {first}", refused.get()));
         }
         Ok(())
     }

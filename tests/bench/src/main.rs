@@ -4,7 +4,7 @@
 //!
 //! - the conductor, which starts the servers, lets them take turns, and prints the tables;
 //! - the load generator, the same for every server (`load`);
-//! - the bare loop over sockets, the yardstick of fan-out (`bare`);
+//! - the bare loop over sockets, the yardstick of fan-out (`bare`), and two bare programs, the yardstick of an update's way (`relay`);
 //! - small changes of a state, for a test to count their instructions (`count`).
 //!
 //! Servers run on one core, mongod and the load generator on another. What is compared is measured in the same rounds, one after
@@ -19,6 +19,7 @@ mod groups;
 mod limits;
 mod load;
 mod machine;
+mod relay;
 mod report;
 mod role;
 mod stack;
@@ -43,6 +44,8 @@ fn main() -> anyhow::Result<()> {
         ["bare-states"] => bare::serve_states(),
         ["count", bytes, updates] => count::run(bytes.parse()?, updates.parse()?),
         ["collector"] => bare::serve_collector(),
+        ["relay-sockets"] => relay::serve_sockets(),
+        ["relay-journal"] => relay::serve_journal(),
         ["list"] => {
             groups::names().for_each(role::say);
             Ok(())

@@ -20,6 +20,11 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     println!("{line}");
 }
 
+/// What this process is told first.
+pub(crate) fn first_line() -> anyhow::Result<String> {
+    std::io::stdin().lines().next().context("nothing was said")?.context("reading what is said")
+}
+
 /// Killed on drop.
 pub(crate) struct Role {
     process: Child,

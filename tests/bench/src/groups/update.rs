@@ -9,6 +9,7 @@ use crate::{
     dialect::Dialect,
     limits::{RawMongo, RawNats, sha256_ms},
     load::Outcome,
+    relay::Relay,
     report::{Report, Table, note},
     role::Load,
     stack::{Ours, Peer, PeerKind},
@@ -30,12 +31,15 @@ type Figure = fn(&Outcome) -> f64;
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
     let ours = Ours::start().await?;
     let mongo = &ours.0.mongo;
-    let mut raw = RawMongo::connect(mongo).await?;
+    let mut raw = RawMongo::connect(&mongo.uri(), "entries").await?;
     let nats = RawNats::connect(&ours.0.nats).await?;
     let mut peers = Vec::new();
     for kind in PEERS {
         peers.push(Peer::start(kind, mongo).await?);
     }
+
+    let relay = Relay::start(&ours.0.nats, mongo).await?;
+    let mut bare_way = Load::open(&relay.plan(PLAYERS, 1)).await?;
 
     let mut answers = Table::new(&[
         "state",
@@ -43,6 +47,8 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         "ours, ack p50 ms",
         "ours / raw",
         "ours / raw after a pause",
+        "the bare way / raw",
+        "ours / the bare way",
         "cached / raw",
         "ShareDB / raw",
         "Colyseus / raw (not durable)",
@@ -68,18 +74,20 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
                 loads.push(Load::open(&peer.plan(mongo, 1, PLAYERS, &state).await?).await?);
             }
         }
-        let seconds = effort.seconds(1.2);
-        let (mut written, mut paused) = (Vec::new(), Vec::new());
+        let seconds = effort.seconds(0.8);
+        let (mut written, mut paused, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         let mut hops = [Vec::new(), Vec::new(), Vec::new()];
         let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); loads.len()];
         // The first is for caches and compilers to warm up.
         for load in &mut loads {
             load.run(0.5, 1).await?;
         }
+        bare_way.run(0.3, 1).await?;
         raw.writes(Duration::from_millis(300)).await?;
         for _ in 0..effort.rounds(5) {
             written.push(raw.writes(Duration::from_secs_f64(seconds)).await?);
             paused.push(raw.writes_after(PAUSE, Duration::from_secs_f64(seconds)).await?.p50);
+            bare.push(bare_way.run(seconds, 1).await?.ack_ms.p50);
             for (load, outcomes) in loads.iter_mut().zip(&mut outcomes) {
                 outcomes.push(load.run(seconds, 1).await?);
             }
@@ -97,6 +105,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         let (ack, delivery): (Figure, Figure) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
         let (ours_p50, raw_write) = (Rounds::of(of(0, ack)), Rounds::of(raw_p50.iter().copied()));
         let (after_pause, to_paused) = (Rounds::of(paused.iter().copied()), ratios(&of(0, ack), &paused));
+        let (bare_to_raw, to_bare) = (ratios(&bare, &raw_p50), ratios(&of(0, ack), &bare));
         let tail = ratios(&of(0, |outcome| outcome.ack_ms.p99), &raw_p99);
         answers.row(
             vec![
@@ -105,13 +114,15 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
                 ours_p50.cell(2),
                 cell(0, ack),
                 to_paused.cell(2),
+                bare_to_raw.cell(2),
+                to_bare.cell(2),
                 cell(1, ack),
                 cell(2, ack),
                 cell(3, ack),
                 tail.cell(2),
             ],
             json!({"state": name, "rawWriteMs": raw_write, "ackMs": ours_p50, "toRaw": ratio(0, ack), "rawWriteAfterPauseMs": after_pause,
-                "toRawAfterPause": to_paused, "tailToRaw": tail,
+                "toRawAfterPause": to_paused, "bareWayToRaw": bare_to_raw, "toBareWay": to_bare, "tailToRaw": tail,
                 "cachedToRaw": ratio(1, ack), "shareDbToRaw": ratio(2, ack), "colyseusToRaw": ratio(3, ack)}),
         );
         let delivered = Rounds::of(of(0, delivery));
