@@ -6,7 +6,6 @@ use bus::Bus;
 use protocol::{InstanceId, subject::BUCKET_INSTANCES};
 use serde_json::{Value, json};
 use service_kit::{Clock, ConfigError, Lifecycle, Service};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     authority::{Authority, Instances},
     config::{Config, Settings},
     door::Door,
-    heads,
+    edge, heads,
     metrics::GatewayMetrics,
     presence::{self, PresenceHandle},
     rest,
@@ -49,8 +48,8 @@ impl Gateway {
 pub async fn start(config: Config, service: Service) -> anyhow::Result<()> {
     let (auth, membership) = (config.authenticator()?, config.membership()?);
     let instance: InstanceId = service.instance.parse().map_err(|error| ConfigError::invalid("instance.id", error))?;
-    let listen = config.http.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| ConfigError::invalid("http.listen", format!("{listen}: {error}")))?;
+    let address = config.http.listen;
+    let listener = edge::listen(address).map_err(|error| ConfigError::invalid("http.listen", format!("{address}: {error}")))?;
     tracing::info!(address = %listener.local_addr()?, "clients may connect");
 
     let bus = Bus::connect(&config.nats, &service.instance).await?;

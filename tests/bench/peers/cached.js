@@ -76,4 +76,5 @@ io.on("connection", (socket) => {
   });
 });
 
-http.listen(0, "127.0.0.1", () => console.log(`listening ${http.address().port}`));
+// Room for everybody who comes back at once, as our gateway has it.
+http.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () => console.log(`listening ${http.address().port}`));

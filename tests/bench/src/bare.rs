@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use tokio::net::TcpSocket;
 
 use crate::{dialect::some_update, role::say, state::State, websocket::framed};
 
@@ -46,7 +47,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
 
 /// Gives everyone who comes the same pre-framed state, and does nothing else.
 pub(crate) fn serve_states() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = listen_for_everybody()?;
     say(listener.local_addr()?.port());
     let frame = framed(State::of(STATE_BYTES).whole().to_string().as_bytes());
     let mut clients = Vec::new();
@@ -56,6 +57,19 @@ pub(crate) fn serve_states() -> anyhow::Result<()> {
         clients.push(client);
     }
     Ok(())
+}
+
+/// With as much room for those who wait to be accepted as our gateway has: the standard library leaves room for 128.
+fn listen_for_everybody() -> anyhow::Result<TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let listening = async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(([127, 0, 0, 1], 0).into())?;
+        socket.listen(4096)?.into_std()
+    };
+    let listener = runtime.block_on(listening)?;
+    listener.set_nonblocking(false)?;
+    Ok(listener)
 }
 
 /// Takes what is exported to it, and throws it away.
