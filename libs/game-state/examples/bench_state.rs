@@ -27,7 +27,7 @@ struct Row {
 }
 
 /// Enough for a steady mean, without taking long on the largest state.
-const ROUNDS: usize = 250;
+const ROUNDS: usize = 150;
 const ROUNDS_QUICK: usize = 100;
 /// One round in so many also measures what the update is compared with.
 const SLOWER: usize = 5;

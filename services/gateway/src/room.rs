@@ -55,6 +55,9 @@ const KEPT_EMPTY: Duration = Duration::from_secs(10);
 /// How long a full state is kept after its last use.
 const STATE_KEPT: Duration = Duration::from_secs(30);
 
+/// Events that go out in one write, at most: a client that does not keep up loses them together.
+const RELAYED_AT_ONCE: usize = 32;
+
 /// What others ask of a room. Small: a mailbox has room for 32 of them from the start.
 pub enum Ask {
     /// An update is about to be sent.
@@ -195,7 +198,14 @@ impl Room {
                     }
                     self.updated(deliveries);
                 }
-                delivery = events.next() => self.relay(delivery.ok_or("its subscription has ended")?),
+                delivery = events.next() => {
+                    let mut deliveries = vec![delivery.ok_or("its subscription has ended")?];
+                    // When hundreds come back at once, everybody is told of each: of as many as have arrived in one write.
+                    while deliveries.len() < RELAYED_AT_ONCE && let Some(Some(more)) = events.next().now_or_never() {
+                        deliveries.push(more);
+                    }
+                    self.relay(&deliveries);
+                }
                 () = &mut alarm => {
                     let now = Instant::now();
                     if self.fill_at.is_some_and(|at| at <= now) {

@@ -85,7 +85,7 @@ fn fan_out(server: &str, dialect: &str, players: usize, per_write: usize) -> any
     let mut load = Role::start(1, &["load", &port, dialect, &players.to_string()])?;
     load.line()?;
     server.ask(&format!("await {players}"))?;
-    let updates = 200_000 * per_write.min(2) / players / per_write * per_write;
+    let updates = 120_000 * per_write.min(2) / players / per_write * per_write;
     let answer = server.ask(&format!("fanout {updates} {per_write}"))?;
     let figures = answer.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
     let [seconds, cpu_seconds] = figures[..] else { anyhow::bail!("unexpected answer {answer:?}") };

@@ -67,6 +67,11 @@ impl Frame {
         Self::of(Content::Joined(frames.into_iter().collect()))
     }
 
+    /// As [`Frame::joined`]; one alone stays as it is.
+    pub fn together(frames: &[Frame]) -> Self {
+        if let [frame] = frames { frame.clone() } else { Self::joined(frames.iter().cloned()) }
+    }
+
     /// How many frames it is.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -119,41 +119,54 @@ impl Room {
         *self.ends.standing.lock().unwrap_or_else(PoisonError::into_inner) = self.track.head().map(|head| head.position.clone());
     }
 
-    /// An event for the session's connections: joined, left, notices.
-    pub(super) fn relay(&mut self, delivery: Delivery) {
-        let message = match delivery {
-            Delivery::Message(message) => message,
-            Delivery::Lost(_) => {
-                self.gateway.metrics.lost_messages.inc();
-                // What was lost may have been about it.
-                self.gm_connection = None;
-                return;
+    /// Events for the session's connections: joined, left, notices.
+    pub(super) fn relay(&mut self, deliveries: &[Delivery]) {
+        let mut events = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Message(message) => match serde_json::from_slice(&message.payload) {
+                    Ok(event) => events.push(event),
+                    Err(error) => {
+                        self.gateway.metrics.malformed.inc();
+                        tracing::warn!(session = %self.ends.session, %error, "an event cannot be read");
+                    }
+                },
+                Delivery::Lost(_) => {
+                    self.tell(&std::mem::take(&mut events));
+                    self.gateway.metrics.lost_messages.inc();
+                    // What was lost may have been about it.
+                    self.gm_connection = None;
+                }
             }
-        };
-        let relayed: RelayedEvent<'_> = match serde_json::from_slice(&message.payload) {
-            Ok(relayed) => relayed,
-            Err(error) => {
-                self.gateway.metrics.malformed.inc();
-                tracing::warn!(session = %self.ends.session, %error, "an event cannot be read");
-                return;
-            }
-        };
-        self.tell(&relayed);
+        }
+        self.tell(&events);
     }
 
-    /// Writes an event to whom it is for.
-    pub(super) fn tell(&mut self, event: &RelayedEvent<'_>) {
-        // What came before it is written before it.
+    /// Writes events to whom they are for: to each connection in one write.
+    pub(super) fn tell(&mut self, events: &[RelayedEvent<'_>]) {
+        if events.is_empty() {
+            return;
+        }
+        // What came before them is written before them.
         let arrived = self.members.write_all(&self.gateway.metrics);
         self.measure(&arrived);
-        self.hear_of_game_master(event);
-        let frame = Frame::event(event.event.clone().into_owned(), event.data.get().to_owned());
-        let kept = Kept::of(event);
-        for member in self.members.iter_mut().filter(|member| frames::is_for(&member.conn.client().identity.user, event)) {
-            if kept.as_ref().is_some_and(|kept| Self::holds_back(member, kept)) {
-                continue;
+        events.iter().for_each(|event| self.hear_of_game_master(event));
+        let frame = |event: &RelayedEvent<'_>| Frame::event(event.event.clone().into_owned(), event.data.get().to_owned());
+        let frames: Vec<Frame> = events.iter().map(frame).collect();
+        let kept: Vec<Option<Kept>> = events.iter().map(Kept::of).collect();
+        let together = Frame::together(&frames);
+        let mut own = Vec::new();
+        for member in self.members.iter_mut() {
+            let user = &member.conn.client().identity.user;
+            own.extend((0..events.len()).filter(|&event| frames::is_for(user, &events[event])));
+            own.retain(|&event| !kept[event].as_ref().is_some_and(|kept| Self::holds_back(member, kept)));
+            if own.len() == frames.len() {
+                deliver(&member.conn, &together, &self.gateway.metrics);
+            } else if !own.is_empty() {
+                let own: Vec<Frame> = own.iter().map(|&event| frames[event].clone()).collect();
+                deliver(&member.conn, &Frame::together(&own), &self.gateway.metrics);
             }
-            deliver(&member.conn, &frame, &self.gateway.metrics);
+            own.clear();
         }
     }
 }

@@ -49,7 +49,7 @@ impl Room {
             grace_until,
         };
         let data = to_raw_value(&status).expect("our own types become JSON");
-        self.tell(&RelayedEvent { event: name::GM_CONNECTION_STATUS.into(), data: &data, except_user: None, only_users: None });
+        self.tell(&[RelayedEvent { event: name::GM_CONNECTION_STATUS.into(), data: &data, except_user: None, only_users: None }]);
     }
 
     /// An event for everyone here, which may be about the game master's connection.

@@ -1,5 +1,6 @@
 //! What clients say to each other beside the state: who may send it, who gets it, and what is kept for those who come later.
 
+use bus::Headers;
 use protocol::subject::STREAM_EVENTS;
 use serde_json::{Value, json};
 use testkit::{Client, Transport, tokens::SCOPE_SYSTEM};
@@ -266,4 +267,31 @@ async fn a_removed_player_who_waits_for_the_state_is_answered() {
     stage.script.remove_participant("p1");
     assert_eq!(verdict(&answer.wait().await.unwrap()), "NOT_A_PARTICIPANT");
     gate.open();
+}
+
+#[tokio::test]
+async fn a_burst_of_events_comes_whole_and_in_order_to_each_whom_it_is_for() {
+    const BURST: usize = 200;
+    for transport in [Transport::WebSocket, Transport::SocketIo] {
+        let stage = Stage::start().await;
+        let table = Table::sit(&stage, transport).await;
+        let bus = stage.script.bus();
+        let subject = bus.subjects().session_event(&SESSION.parse().unwrap());
+        for number in 0..BURST {
+            let mut event = json!({"event": "burst", "data": {"number": number}});
+            match number % 3 {
+                1 => event["exceptUser"] = json!("p1"),
+                2 => event["onlyUsers"] = json!(["p1"]),
+                _ => {}
+            }
+            bus.publish(subject.clone(), Headers::new(), event.to_string()).await.unwrap();
+        }
+        bus.publish(subject, Headers::new(), json!({"event": "burst", "data": {"number": BURST}}).to_string()).await.unwrap();
+        for (client, leaves_out) in [(&table.p1, 1), (&table.p2, 2), (&table.gm, 2)] {
+            client.wait_for("burst", SOON, |data| data["number"] == BURST).await.unwrap();
+            let told = client.events().iter().filter(|event| event.name == "burst").map(|event| event.data["number"].clone()).collect();
+            let expected: Vec<Value> = (0..=BURST).filter(|number| *number == BURST || number % 3 != leaves_out).map(Value::from).collect();
+            assert_eq!(Value::Array(told), Value::Array(expected));
+        }
+    }
 }

@@ -84,7 +84,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         for _ in 0..effort.rounds(3) {
             for server in &mut servers {
                 let before = cpu_seconds(&server.pids)?;
-                let outcome = server.load.run(effort.seconds(1.6), IN_FLIGHT).await?;
+                let outcome = server.load.run(effort.seconds(1.4), IN_FLIGHT).await?;
                 let cpu = cpu_seconds(&server.pids)? - before;
                 server.per_second.push(outcome.deliveries as f64 / outcome.seconds);
                 server.cpu_us.push(cpu * 1e6 / outcome.deliveries as f64);

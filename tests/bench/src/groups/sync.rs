@@ -50,7 +50,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         for measured in &mut platforms {
             let processes: Vec<u32> = measured.ours.0.processes().filter_map(testkit::Process::pid).collect();
             let (writes, cpu) = (backing_writes(&measured.ours).await?, cpu_seconds(&processes)?);
-            let outcome = measured.load.run(effort.seconds(12.0), 1).await?;
+            let outcome = measured.load.run(effort.seconds(11.0), 1).await?;
             let updates = outcome.updates as f64;
             measured.writes += backing_writes(&measured.ours).await? - writes;
             measured.updates += updates;

@@ -44,7 +44,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
     for (_, _, load, _, _) in &mut platforms {
         load.run(0.5, 1).await?;
     }
-    for _ in 0..effort.rounds(5) {
+    for _ in 0..effort.rounds(4) {
         for (_, ours, load, cpu_us, ack_ms) in &mut platforms {
             let pids = [ours.gateway(), ours.authority()].concat();
             let before = cpu_seconds(&pids)?;
