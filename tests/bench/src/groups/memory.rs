@@ -16,7 +16,7 @@ use crate::{
 const STATE_BYTES: usize = 20 << 10;
 
 pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
-    let connections = if effort.quick { 1_000 } else { 3_000 };
+    let connections = if effort.quick { 1_000 } else { 2_000 };
     let state = State::of(STATE_BYTES);
     let mut rows = Vec::new();
     let seats = [

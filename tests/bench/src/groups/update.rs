@@ -84,7 +84,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         }
         bare_way.run(0.3, 1).await?;
         raw.writes(Duration::from_millis(300)).await?;
-        for _ in 0..effort.rounds(5) {
+        for _ in 0..effort.rounds(4) {
             written.push(raw.writes(Duration::from_secs_f64(seconds)).await?);
             paused.push(raw.writes_after(PAUSE, Duration::from_secs_f64(seconds)).await?.p50);
             bare.push(bare_way.run(seconds, 1).await?.ack_ms.p50);
