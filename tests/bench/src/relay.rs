@@ -50,9 +50,9 @@ impl Relay {
     }
 
     /// The first who connects is the game master.
-    pub(crate) fn plan(&self, players: usize, characters: usize) -> Plan {
-        let table =
-            TablePlan { session: "bench".to_owned(), characters, game_master: Some(String::new()), players: vec![String::new(); players] };
+    pub(crate) fn plan(&self, players: usize) -> Plan {
+        let (session, game_master, players) = ("bench".to_owned(), Some(String::new()), vec![String::new(); players]);
+        let table = TablePlan { session, characters: 1, game_master, players };
         Plan { dialect: Dialect::Bare, port: self.port, seat: Seat::Connected, tables: vec![table] }
     }
 }

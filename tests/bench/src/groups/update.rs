@@ -39,7 +39,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
     }
 
     let relay = Relay::start(&ours.0.nats, mongo).await?;
-    let mut bare_way = Load::open(&relay.plan(PLAYERS, 1)).await?;
+    let mut bare_way = Load::open(&relay.plan(PLAYERS)).await?;
 
     let mut answers = Table::new(&[
         "state",
