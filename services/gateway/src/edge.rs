@@ -2,7 +2,8 @@
 //!
 //! What the gateway exists for is fan-out, and nearly all of a delivery is the kernel's `send`. So:
 //!
-//! 1. `accept` serves HTTP/1 on one port, where thousands may wait at once ([`listen()`]). Every request but an upgrade goes to the REST router or to the polling transport.
+//! 1. `accept` serves HTTP/1 on one port, where thousands may wait at once ([`listen()`]). Every request but an upgrade goes to the
+//!    REST router or to the polling transport.
 //! 2. On an upgrade the TCP socket is taken back from hyper, whose buffers are freed, and one small task reads it from then on.
 //! 3. A [`Frame`] is encoded once for all connections. [`Connection::send`] writes it to the socket on the caller's own
 //!    thread; only what the socket does not take is queued, and the connection's task writes that when the socket is ready.

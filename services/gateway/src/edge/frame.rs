@@ -62,14 +62,13 @@ impl Frame {
         Self::of(Content::Event { event: event.into(), data: data.into(), trace: Some(trace.into()) })
     }
 
-    /// Several frames in one: each connection gets all of them in one write.
+    /// Several frames in one: each connection gets all of them in one write. One alone stays as it is.
     pub fn joined(frames: impl IntoIterator<Item = Frame>) -> Self {
-        Self::of(Content::Joined(frames.into_iter().collect()))
-    }
-
-    /// As [`Frame::joined`]; one alone stays as it is.
-    pub fn together(frames: &[Frame]) -> Self {
-        if let [frame] = frames { frame.clone() } else { Self::joined(frames.iter().cloned()) }
+        let mut frames = frames.into_iter();
+        match (frames.next(), frames.next()) {
+            (Some(alone), None) => alone,
+            (first, second) => Self::of(Content::Joined(first.into_iter().chain(second).chain(frames).collect())),
+        }
     }
 
     /// How many frames it is.

@@ -154,7 +154,7 @@ impl Room {
         let frame = |event: &RelayedEvent<'_>| Frame::event(event.event.clone().into_owned(), event.data.get().to_owned());
         let frames: Vec<Frame> = events.iter().map(frame).collect();
         let kept: Vec<Option<Kept>> = events.iter().map(Kept::of).collect();
-        let together = Frame::together(&frames);
+        let together = Frame::joined(frames.iter().cloned());
         let mut own = Vec::new();
         for member in self.members.iter_mut() {
             let user = &member.conn.client().identity.user;
@@ -163,8 +163,8 @@ impl Room {
             if own.len() == frames.len() {
                 deliver(&member.conn, &together, &self.gateway.metrics);
             } else if !own.is_empty() {
-                let own: Vec<Frame> = own.iter().map(|&event| frames[event].clone()).collect();
-                deliver(&member.conn, &Frame::together(&own), &self.gateway.metrics);
+                let own = Frame::joined(own.iter().map(|&event| frames[event].clone()));
+                deliver(&member.conn, &own, &self.gateway.metrics);
             }
             own.clear();
         }

@@ -81,11 +81,7 @@ impl Outgoing {
             Some((from, frame)) if *from == position => Some((last, frame.clone())),
             _ => {
                 let known = usize::try_from(position.get().saturating_sub(first.get() - 1)).unwrap_or(usize::MAX);
-                let frame = if known + 1 == self.steps.len() {
-                    self.steps.back()?.frame.clone()
-                } else {
-                    Frame::joined(self.steps.iter().skip(known).map(|departed| departed.frame.clone()))
-                };
+                let frame = Frame::joined(self.steps.iter().skip(known).map(|departed| departed.frame.clone()));
                 self.joined = Some((position, frame.clone()));
                 Some((last, frame))
             }
