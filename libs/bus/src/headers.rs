@@ -29,12 +29,24 @@ impl Headers {
     }
 
     pub fn get(&self, name: Parameter) -> Option<&str> {
-        let get = |name: Parameter| self.values().find_map(|(found, value)| (found == name.name()).then_some(value));
+        let get = |name: Parameter| self.all().find_map(|parameter| parameter.strip_prefix(name.name())?.strip_prefix('='));
         get(name).or_else(|| name::RENAMED.iter().find(|(new, _)| *new == name).and_then(|(_, old)| get(*old)))
     }
 
+    /// Each as `name=value`.
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.parameters.as_str();
+        std::iter::from_fn(move || {
+            // Byte by byte: they are too short for a search that gets itself ready first.
+            let end = rest.bytes().position(|byte| byte == b';').unwrap_or(rest.len());
+            let (parameter, more) = rest.split_at(end);
+            rest = more.get(1..).unwrap_or_default();
+            (!parameter.is_empty()).then_some(parameter)
+        })
+    }
+
     fn values(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parameters.split_terminator(';').filter_map(|parameter| parameter.split_once('='))
+        self.all().filter_map(|parameter| parameter.split_once('='))
     }
 
     /// A line break would end the header and a semicolon the parameter, so they and all other control characters are left out of values.
