@@ -1,5 +1,7 @@
 //! Commands on `session.<id>.command`: everything that changes a session other than an update.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, SessionStatus, SessionSummary, UserId, rest::AddDocument, session::NewSession, sync::Preview};
@@ -191,7 +193,7 @@ impl Command {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CommandDone {
-    pub session: SessionSummary,
+    pub session: Arc<SessionSummary>,
     /// Set when the command was an entry of the session's history: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<crate::schema::Version>"))]
@@ -217,7 +219,7 @@ pub struct Commanded {
     pub new_version: Option<Version>,
     pub epoch: Epoch,
     pub timestamp: u64,
-    pub session: SessionSummary,
+    pub session: Arc<SessionSummary>,
     /// What `verify`, `diff`, `mode`, `preview-sync` and the repairs found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,

@@ -137,9 +137,9 @@ impl Accesses {
         let summary = authority.summary(session).await?;
         let players = match &self.membership {
             Some(membership) => membership.players(session, &summary.campaign_id).await,
-            None => Some(Players { asked, users: summary.participant_ids.into() }),
+            None => Some(Players { asked, users: summary.participant_ids.as_slice().into() }),
         };
-        let access = Arc::new(Access { asked, game_master: summary.game_master_id, players });
+        let access = Arc::new(Access { asked, game_master: summary.game_master_id.clone(), players });
         let mut map = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if map.len() >= KEPT {
             map.retain(|_, access| access.asked.elapsed() < FRESH);

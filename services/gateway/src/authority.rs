@@ -182,7 +182,7 @@ impl Authority {
     }
 
     /// What a session is, for ourselves.
-    pub async fn summary(&self, session: &SessionId) -> Result<SessionSummary, ErrorBody> {
+    pub async fn summary(&self, session: &SessionId) -> Result<Arc<SessionSummary>, ErrorBody> {
         let mut done = self.command(session, &self.own(), &Command::Read).await;
         if let Err(error) = &mut done {
             // Asking again changes nothing: a read has no outcome.

@@ -108,7 +108,7 @@ impl Authority {
         let campaign = self.retried("read a campaign", deadline, || Box::pin(self.store.campaign(&document.campaign_id))).await;
         let campaign = campaign.map_err(|error| unreadable(error, entry))?;
         Ok(CommandDone {
-            session: summary(document, campaign.map(|campaign| campaign.name), head),
+            session: Arc::new(summary(document, campaign.map(|campaign| campaign.name), head)),
             new_version: entry.map(|entry| entry.version),
             epoch: head.epoch.clone(),
             timestamp: entry.map_or_else(|| self.clock.now_ms(), |entry| entry.at),

@@ -155,6 +155,7 @@ pub struct Metrics {
     pub loads: Counter,
     /// Turns that found their session in the cache.
     pub cache_hits: Counter,
+    pub looks: Counter,
     /// Entries of other writers read after a cached head.
     pub caught_up: Counter,
     /// Sessions in the cache, and the bytes of their states by estimate.
@@ -215,6 +216,7 @@ impl Metrics {
             commits_unknown: Counter::default(),
             loads: Counter::default(),
             cache_hits: Counter::default(),
+            looks: Counter::default(),
             caught_up: Counter::default(),
             cached_sessions: Gauge::default(),
             cached_bytes: Gauge::default(),
@@ -253,6 +255,7 @@ impl Metrics {
         registry.register("commits_unknown", "Commits of unknown outcome at the deadline", m.commits_unknown.clone());
         registry.register("loads", "Sessions read from MongoDB", m.loads.clone());
         registry.register("cache_hits", "Turns that found their session in the cache", m.cache_hits.clone());
+        registry.register("looks", "Sessions read for who joins or asks who takes part; many who ask at once share one", m.looks.clone());
         registry.register("caught_up_entries", "Entries of other writers read after a cached head", m.caught_up.clone());
         registry.register("cached_sessions", "Sessions in the cache", m.cached_sessions.clone());
         registry.register_with_unit("cached", "States in the cache, by estimate", Unit::Bytes, m.cached_bytes.clone());

@@ -27,12 +27,16 @@ impl Authority {
         let document =
             self.retried("read a session", caller.deadline, || Box::pin(self.store.session(session))).await.map_err(Fault::Store)?;
         let document = document.ok_or_else(|| ErrorBody::session_not_found(session))?;
-        let is_player = caller.takes_part.unwrap_or_else(|| document.participant_ids.contains(&caller.user));
-        let takes_part = is_player || caller.leads(game_master.unwrap_or(&document.game_master_id));
-        if takes_part {
-            Ok(document)
-        } else {
-            Err(ErrorBody::permission("NOT_A_PARTICIPANT", "only those who take part may see the session"))
-        }
+        may_read(caller, &document.participant_ids, game_master.unwrap_or(&document.game_master_id))?;
+        Ok(document)
+    }
+}
+
+pub(crate) fn may_read(caller: &Caller, participants: &[UserId], game_master: &UserId) -> Result<(), ErrorBody> {
+    let is_player = caller.takes_part.unwrap_or_else(|| participants.contains(&caller.user));
+    if is_player || caller.leads(game_master) {
+        Ok(())
+    } else {
+        Err(ErrorBody::permission("NOT_A_PARTICIPANT", "only those who take part may see the session"))
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{decide::Head, publish::Outbox, rates::Rate, touched::Touched};
+use crate::{decide::Head, look::Look, publish::Outbox, rates::Rate, single_flight::SingleFlight, touched::Touched};
 
 pub struct Session {
     pub id: SessionId,
@@ -24,6 +24,7 @@ pub struct Session {
     slot: Mutex<Option<Box<Live>>>,
     /// What is committed and not yet published. Has its own lock: publishing never waits for the session's turn.
     pub outbox: Outbox,
+    pub looks: SingleFlight<Look>,
     touched_ms: AtomicU64,
     bytes: AtomicUsize,
     /// How many entries the document is behind, and since when in milliseconds since the epoch: for the metrics, without the lock.
@@ -86,6 +87,7 @@ impl Session {
     pub fn new(id: SessionId) -> Arc<Self> {
         Arc::new(Self {
             outbox: Outbox::default(),
+            looks: SingleFlight::default(),
             id,
             slot: Mutex::new(None),
             touched_ms: AtomicU64::new(0),
@@ -97,9 +99,7 @@ impl Session {
 
     /// Waits for its turn. At the deadline nothing has happened.
     pub async fn turn(&self, deadline: Instant) -> Result<Turn<'_>, ErrorBody> {
-        tokio::time::timeout_at(deadline, self.slot.lock())
-            .await
-            .map_err(|_| ErrorBody::unavailable("DEADLINE", "the session did not come to this request in time"))
+        tokio::time::timeout_at(deadline, self.slot.lock()).await.map_err(|_| no_turn())
     }
 
     /// Its turn at once, or not at all.
@@ -137,4 +137,8 @@ impl Session {
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
+}
+
+pub(crate) fn no_turn() -> ErrorBody {
+    ErrorBody::unavailable("DEADLINE", "the session did not come to this request in time")
 }

@@ -41,7 +41,7 @@ pub(super) async fn create(
     State(gateway): Shared,
     who: Who,
     Body(new): Body<NewSession>,
-) -> Result<(StatusCode, Json<SessionSummary>), Problem> {
+) -> Result<(StatusCode, Json<Arc<SessionSummary>>), Problem> {
     let id: SessionId = random_id().parse().expect("a random id is an id");
     let done = gateway.authority.command(&id, &who.0, &Command::Create(new)).await.map_err(|error| who.problem(error))?;
     Ok((StatusCode::CREATED, Json(done.session)))
@@ -67,13 +67,12 @@ pub(super) async fn read(
         return Ok(Json(done.session).into_response());
     }
     let state = gateway.authority.state_for(&id, &who.0, None).await.map_err(|error| who.problem(error))?;
-    // The pair of version and state is the state's own: the session may have moved between the two reads.
-    let session = SessionSummary { game_state_version: state.head.position.version, ..done.session };
-    let mut json = serde_json::to_value(&session).expect("our own types become JSON");
+    let mut json = serde_json::to_value(&done.session).expect("our own types become JSON");
+    // These are the state's own: the session may have moved between the two reads.
     for of_state in ["gameStateVersion", "gameStateHash", "epoch", "status"] {
         json.as_object_mut().and_then(|fields| fields.remove(of_state));
     }
-    let timestamp = state_timestamp(&state).unwrap_or(session.last_state_update);
+    let timestamp = state_timestamp(&state).unwrap_or(done.session.last_state_update);
     json["lastStateUpdate"] = timestamp.into();
     let body = answer::object(&[&Fields::of(&json), &Fields::of_success(&state.json)]);
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

@@ -12,24 +12,19 @@ const MOST_PARTICIPANTS: usize = 1_000;
 
 impl Authority {
     pub(super) async fn read_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id, caller.deadline).await?;
-        let document = self.readable(caller, id, Some(&head.game_master)).await?;
-        self.done(document, &head, None, caller.deadline).await
+        Ok(self.look(caller, id).await?.done(self.clock.now_ms()))
     }
 
     /// Who may read may join. What joining adds is the name that the others see.
     pub(super) async fn join_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let head = self.fresh_head(id, caller.deadline).await?;
-        let mut document = self.readable(caller, id, Some(&head.game_master)).await?;
-        let takes_part = caller.user == head.game_master || document.participant_ids.contains(&caller.user);
-        if takes_part && !caller.name.is_empty() && document.names.get(&caller.user) != Some(&caller.name) {
+        let mut look = self.look(caller, id).await?;
+        if look.has(&caller.user) && !caller.name.is_empty() && look.name_of(&caller.user) != Some(&caller.name) {
             self.retried("note a name", caller.deadline, || Box::pin(self.store.set_name(id, &caller.user, &caller.name)))
                 .await
                 .map_err(Fault::Store)?;
-            document.names.insert(caller.user.clone(), caller.name.clone());
+            look = self.look(caller, id).await?;
         }
-        let done = self.done(document, &head, None, caller.deadline).await?;
-        Ok(CommandDone { limits: Some(self.config.limits.clone()), ..done })
+        Ok(CommandDone { limits: Some(self.config.limits.clone()), ..look.done(self.clock.now_ms()) })
     }
 
     pub(super) async fn add_participants(

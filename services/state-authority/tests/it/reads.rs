@@ -1,8 +1,10 @@
 use bus::Headers;
+use futures_util::future::join_all;
 use protocol::Identity;
 use serde_json::{Value, json};
+use testkit::eventually;
 
-use crate::support::{World, admin, gm, kind, user};
+use crate::support::{PATIENCE, World, admin, gm, kind, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_whose_cache_is_behind_answers_with_what_was_acknowledged_elsewhere() {
@@ -53,6 +55,35 @@ async fn participants_read_and_strangers_do_not() {
     }
     // A gateway asks for all of its connections.
     assert!(world.ask_with::<Value>(subject(), Headers::new(), &json!({})).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_who_come_back_together_share_a_read_and_each_is_judged_alone() {
+    const PLAYERS: usize = 100;
+    let world = World::new().await;
+    let instance = world.authority().await;
+    let authority = &instance.authority;
+    world.play().await;
+    let (before, places) = (authority.metrics.looks.get(), authority.in_work.available_permits());
+    // Nobody is answered before all have asked.
+    let session = authority.cache.session(&world.session, 0);
+    let turn = session.turn(authority.request_deadline()).await.unwrap();
+    let joins = (0..PLAYERS).map(|number| {
+        let who = user(if number % 2 == 0 { "player" } else { "stranger" });
+        let world = &world;
+        async move { world.command(&who, json!({"command": "join"})).await }
+    });
+    let release = async {
+        let all_ask = async || (authority.in_work.available_permits() == places - PLAYERS).then_some(());
+        eventually("everybody to ask", PATIENCE, all_ask).await.unwrap();
+        drop(turn);
+    };
+    let (answers, ()) = tokio::join!(join_all(joins), release);
+    let joined = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|done| done.limits.is_some())).count();
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err()).filter(|error| kind(error).1 == "NOT_A_PARTICIPANT").count();
+    assert_eq!((joined, refused), (PLAYERS / 2, PLAYERS / 2));
+    let looks = authority.metrics.looks.get() - before;
+    assert!(looks <= PLAYERS as u64 / 10, "{looks} reads for {PLAYERS} joins");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! What the scripted authority answers by itself: commands, states, histories, heads.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use bus::{Headers, Request};
 use game_state::Version;
@@ -75,7 +75,7 @@ impl Script {
                 }
                 _ => None,
             };
-            let session = self.summary();
+            let session = Arc::new(self.summary());
             Ack::Ok(CommandDone { epoch: session.epoch.clone(), session, new_version, timestamp: 1, limits: command_is_join.then(limits) })
         };
         request.reply(Headers::new(), to_json(&answer)).await.unwrap();
