@@ -8,6 +8,7 @@ mod delete;
 mod end;
 mod force;
 mod hand_over;
+mod look;
 mod members;
 mod mode;
 mod preview_sync;

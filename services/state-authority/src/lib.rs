@@ -41,7 +41,6 @@ pub mod guards;
 mod hashing;
 pub mod load;
 mod log;
-pub mod look;
 pub mod metrics;
 mod propose;
 pub mod prune;

@@ -9,14 +9,14 @@ use std::{
 };
 
 use game_state::{GameState, StateHash, Version};
-use protocol::{ErrorBody, SessionId};
+use protocol::{ErrorBody, SessionId, command::CommandDone};
 use store::{JournalEntry, Modes};
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::Instant,
 };
 
-use crate::{decide::Head, look::Look, publish::Outbox, rates::Rate, single_flight::SingleFlight, touched::Touched};
+use crate::{decide::Head, publish::Outbox, rates::Rate, single_flight::SingleFlight, touched::Touched};
 
 pub struct Session {
     pub id: SessionId,
@@ -24,7 +24,8 @@ pub struct Session {
     slot: Mutex<Option<Box<Live>>>,
     /// What is committed and not yet published. Has its own lock: publishing never waits for the session's turn.
     pub outbox: Outbox,
-    pub looks: SingleFlight<Look>,
+    /// What those who join are told of the session.
+    pub looks: SingleFlight<CommandDone>,
     touched_ms: AtomicU64,
     bytes: AtomicUsize,
     /// How many entries the document is behind, and since when in milliseconds since the epoch: for the metrics, without the lock.

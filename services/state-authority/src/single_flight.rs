@@ -44,17 +44,13 @@ impl<T> SingleFlight<T> {
         let place = self.asked.fetch_add(1, Ordering::SeqCst);
         let _waiting = Waiting::among(&self.waiting);
         let mut answer = timeout_at(deadline, self.answer.lock()).await.map_err(|_| no_turn())?;
-        let what = match answer.as_ref().filter(|answer| place < answer.for_first) {
-            Some(shared) => Arc::clone(&shared.what),
-            None => {
-                let for_first = self.asked.load(Ordering::SeqCst);
-                let what = Arc::new(read().await?);
-                *answer = Some(Answer { for_first, what: Arc::clone(&what) });
-                what
-            }
+        let ours = match answer.take().filter(|answer| place < answer.for_first) {
+            Some(shared) => shared,
+            None => Answer { for_first: self.asked.load(Ordering::SeqCst), what: Arc::new(read().await?) },
         };
-        if self.waiting.load(Ordering::SeqCst) == 1 {
-            *answer = None;
+        let what = Arc::clone(&ours.what);
+        if self.waiting.load(Ordering::SeqCst) > 1 {
+            *answer = Some(ours);
         }
         Ok(what)
     }
@@ -126,6 +122,15 @@ mod tests {
         assert_eq!(failing.unwrap_err().details.reason, "STORE_UNAVAILABLE");
         assert!(gone.is_err());
         assert_eq!(*last.unwrap(), 1);
+        assert!(flight.answer.lock().await.is_none());
+        // The one before was kept for who fails last: it goes as well.
+        let read = flight.get(soon(), async || {
+            tokio::task::yield_now().await;
+            counted(&reads).await
+        });
+        let failing = flight.get(soon(), async || Err(ErrorBody::unavailable("STORE_UNAVAILABLE", "not now")));
+        let (read, failing) = tokio::join!(read, failing);
+        assert_eq!((*read.unwrap(), failing.is_err()), (2, true));
         assert!(flight.answer.lock().await.is_none());
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{ErrorBody, SessionId, UserId, command::CommandDone};
 
-use super::audit;
+use super::{audit, look};
 use crate::{context::Authority, load::Fault, request::Caller};
 
 /// Participants of one session.
@@ -12,19 +12,20 @@ const MOST_PARTICIPANTS: usize = 1_000;
 
 impl Authority {
     pub(super) async fn read_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        Ok(self.look(caller, id).await?.done(self.clock.now_ms()))
+        self.look(caller, id).await
     }
 
     /// Who may read may join. What joining adds is the name that the others see.
     pub(super) async fn join_session(self: &Arc<Self>, caller: &Caller, id: &SessionId) -> Result<CommandDone, ErrorBody> {
-        let mut look = self.look(caller, id).await?;
-        if look.has(&caller.user) && !caller.name.is_empty() && look.name_of(&caller.user) != Some(&caller.name) {
+        let mut done = self.look(caller, id).await?;
+        let known = look::name_of(&done.session, &caller.user);
+        if !caller.name.is_empty() && known.is_some_and(|name| name != Some(&caller.name)) {
             self.retried("note a name", caller.deadline, || Box::pin(self.store.set_name(id, &caller.user, &caller.name)))
                 .await
                 .map_err(Fault::Store)?;
-            look = self.look(caller, id).await?;
+            done = self.look(caller, id).await?;
         }
-        Ok(CommandDone { limits: Some(self.config.limits.clone()), ..look.done(self.clock.now_ms()) })
+        Ok(CommandDone { limits: Some(self.config.limits.clone()), ..done })
     }
 
     pub(super) async fn add_participants(
