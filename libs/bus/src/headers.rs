@@ -37,11 +37,14 @@ impl Headers {
     fn all(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.parameters.as_str();
         std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
             // Byte by byte: they are too short for a search that gets itself ready first.
             let end = rest.bytes().position(|byte| byte == b';').unwrap_or(rest.len());
             let (parameter, more) = rest.split_at(end);
             rest = more.get(1..).unwrap_or_default();
-            (!parameter.is_empty()).then_some(parameter)
+            Some(parameter)
         })
     }
 
@@ -330,6 +333,15 @@ mod tests {
             (Some("u1"), Some(protocol::PROTOCOL_VERSION), Some("00-1-2-01"))
         );
         assert_eq!(Headers::from_wire(Some(read.into_wire())).get(name::USER), Some("u1"));
+    }
+
+    #[test]
+    fn parameters_that_others_wrote_are_read_with_or_without_a_last_semicolon_and_around_empty_ones() {
+        for text in ["user=u1;connection=c1", "user=u1;connection=c1;", ";;user=u1;;connection=c1;;", "user=u1;nothing;connection=c1"] {
+            let wire = HeaderMap::from_iter([(HeaderName::from_static(name::STATEWARD), HeaderValue::from(text))]);
+            let read = Headers::from_wire(Some(wire));
+            assert_eq!((read.get(name::USER), read.get(name::CONNECTION)), (Some("u1"), Some("c1")), "{text}");
+        }
     }
 
     #[test]
