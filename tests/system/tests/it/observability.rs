@@ -137,6 +137,11 @@ fn expressions() -> anyhow::Result<Vec<(String, Vec<String>)>> {
         let path = entry?.path();
         let board: Value = serde_json::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
         let panels = board["panels"].as_array().context("a dashboard has panels")?;
+        for panel in panels {
+            let targets = panel["targets"].as_array().map_or(&[][..], Vec::as_slice);
+            let letters: BTreeSet<_> = targets.iter().map(|target| target["refId"].as_str()).collect();
+            ensure!(letters.len() == targets.len(), "{}: two queries of {} have one refId", path.display(), panel["title"]);
+        }
         let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
         let found = targets.filter_map(|target| target["expr"].as_str().map(str::to_owned)).collect::<Vec<_>>();
         ensure!(!found.is_empty(), "{} asks for nothing", path.display());
