@@ -5,8 +5,8 @@ import { createServer } from "node:http";
 import { MongoClient } from "mongodb";
 import { Server } from "socket.io";
 
-// A write is tried once, as ours is: MongoDB keeps a record of each one that may be tried again.
 const [url, database] = process.argv.slice(2);
+// A write is tried once, as ours is: MongoDB keeps a record of each one that may be tried again.
 const client = await new MongoClient(url, { writeConcern: { w: "majority", journal: true }, retryWrites: false }).connect();
 const sessions = client.db(database).collection("cachedSessions");
 const http = createServer();
