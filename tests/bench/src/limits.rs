@@ -50,19 +50,21 @@ impl RawMongo {
         rawdoc! { "_id": format!("session:{:016}", self.next), "entry": "x".repeat(ENTRY_BYTES - 50) }
     }
 
-    /// One after another: how long each takes, in ms.
+    /// One after another, each as soon as the one before is answered: how long each takes, in ms.
     pub(crate) async fn writes(&mut self, duration: Duration) -> anyhow::Result<Spread> {
-        self.writes_after(Duration::ZERO, duration).await
+        self.writes_within(Duration::ZERO, duration).await
     }
 
-    /// One after another, each `pause` after the answer to the one before: a server that was idle meanwhile has to wake first.
-    pub(crate) async fn writes_after(&mut self, pause: Duration, duration: Duration) -> anyhow::Result<Spread> {
+    /// The same, each up to `pause` after the answer to the one before, and at every moment of that as often.
+    pub(crate) async fn writes_within(&mut self, pause: Duration, duration: Duration) -> anyhow::Result<Spread> {
+        /// Whose multiples lie evenly between the whole numbers, however many there are.
+        const GOLDEN_RATIO: f64 = 1.618_033_988_749_895;
         let (start, mut times) = (Instant::now(), Vec::new());
         while start.elapsed() < duration {
             let entry = self.entry();
             if !pause.is_zero() {
                 // The timers of the runtime are no finer than a millisecond.
-                std::thread::sleep(pause);
+                std::thread::sleep(pause.mul_f64((times.len() as f64 * GOLDEN_RATIO).fract()));
             }
             let sent = Instant::now();
             self.entries.insert_one(entry).await?;

@@ -33,8 +33,8 @@ struct Servers {
 /// Both programs, on the servers' core.
 pub(crate) struct Relay {
     port: u16,
-    _sockets: Role,
-    _journal: Role,
+    sockets: Role,
+    journal: Role,
 }
 
 impl Relay {
@@ -46,7 +46,12 @@ impl Relay {
         let mut sockets = Role::start("relay-sockets", Core::Servers)?;
         sockets.tell(&servers).await?;
         let port = sockets.line().await?.parse()?;
-        Ok(Self { port, _sockets: sockets, _journal: journal })
+        Ok(Self { port, sockets, journal })
+    }
+
+    /// Of the program with the sockets, and of the one with the journal.
+    pub(crate) fn pids(&self) -> anyhow::Result<[u32; 2]> {
+        Ok([self.sockets.pid()?, self.journal.pid()?])
     }
 
     /// The first who connects is the game master.
