@@ -19,8 +19,7 @@ use crate::{
 
 const PLAYERS: usize = 8;
 const SIZES: &[(&str, usize)] = &[("10 KB", 10 << 10), ("100 KB", 100 << 10), ("1 MB", 1 << 20), ("8 MB", (8 << 20) - (512 << 10))];
-/// One tick of MongoDB's: a raw write that begins with the answer to the one before always meets the same moment of it, and an
-/// update any.
+/// About as long as MongoDB is left alone between two updates of a game master, at the most: raw writes back to back spare it that.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Above this the peers take seconds for one update, or refuse.
 const PEERS_UP_TO: usize = 1 << 20;
@@ -107,12 +106,13 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         let of = |server: usize, figure: Figure| -> Vec<f64> {
             outcomes.get(server).map_or_else(Vec::new, |outcomes| outcomes.iter().map(figure).collect())
         };
+        let shown = |server: usize, ratio: Rounds| if server < loads.len() { ratio.cell(2) } else { "-".to_owned() };
         let ratio = |server: usize, figure: Figure| ratios(&of(server, figure), &raw_p50);
-        let cell = |server: usize, figure: Figure| if server < loads.len() { ratio(server, figure).cell(2) } else { "-".to_owned() };
+        let cell = |server: usize, figure: Figure| shown(server, ratio(server, figure));
         let (ack, delivery): (Figure, Figure) = (|outcome| outcome.ack_ms.p50, |outcome| outcome.delivery_ms.p50);
         let (ours_p50, raw_write) = (Rounds::of(of(0, ack)), Rounds::of(raw_p50.iter().copied()));
-        let (at_any_moment, to_any_moment) = (Rounds::of(spread_out.iter().copied()), ratios(&of(0, ack), &spread_out));
-        let cached_to_any_moment = ratios(&of(1, ack), &spread_out);
+        let at_any_moment = Rounds::of(spread_out.iter().copied());
+        let [to_any_moment, cached_to_any_moment] = [0, 1].map(|server| ratios(&of(server, ack), &spread_out));
         let (bare_to_raw, to_bare) = (ratios(&bare, &raw_p50), ratios(&of(0, ack), &bare));
         let tail = ratios(&of(0, |outcome| outcome.ack_ms.p99), &raw_p99);
         answers.row(
@@ -125,7 +125,7 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
                 bare_to_raw.cell(2),
                 to_bare.cell(2),
                 cell(1, ack),
-                if loads.len() > 1 { cached_to_any_moment.cell(2) } else { "-".to_owned() },
+                shown(1, cached_to_any_moment),
                 cell(2, ack),
                 cell(3, ack),
                 tail.cell(2),
