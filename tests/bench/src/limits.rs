@@ -1,6 +1,10 @@
 //! The raw limits: what the parts can do with nothing of ours around them.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use futures_util::{StreamExt, future::try_join_all};
@@ -10,7 +14,7 @@ use mongodb::{
     options::{ClientOptions, WriteConcern},
 };
 use sha2::{Digest, Sha256};
-use testkit::NatsServer;
+use testkit::{NatsServer, scratch::Scratch};
 
 use crate::statistics::Spread;
 
@@ -18,6 +22,8 @@ use crate::statistics::Spread;
 const ENTRY_BYTES: usize = 350;
 /// As large as an update on its way.
 pub(crate) const MESSAGE_BYTES: usize = 250;
+/// Of the file whose writes are flushed.
+const DISK_BYTES: usize = 1 << 20;
 /// Entries of one batch where nothing else bounds it.
 const BATCH: usize = 256;
 
@@ -52,20 +58,26 @@ impl RawMongo {
 
     /// One after another, each as soon as the one before is answered: how long each takes, in ms.
     pub(crate) async fn writes(&mut self, duration: Duration) -> anyhow::Result<Spread> {
-        self.writes_within(Duration::ZERO, duration).await
+        self.paced(duration, |_| Duration::ZERO).await
     }
 
     /// The same, each up to `pause` after the answer to the one before, and at every moment of that as often.
     pub(crate) async fn writes_within(&mut self, pause: Duration, duration: Duration) -> anyhow::Result<Spread> {
         /// Whose multiples lie evenly between the whole numbers, however many there are.
         const GOLDEN_RATIO: f64 = 1.618_033_988_749_895;
+        self.paced(duration, |number| pause.mul_f64((number as f64 * GOLDEN_RATIO).fract())).await
+    }
+
+    /// The same, each so long after the answer to the one before.
+    pub(crate) async fn writes_after(&mut self, rest: Duration, duration: Duration) -> anyhow::Result<Spread> {
+        self.paced(duration, |_| rest).await
+    }
+
+    async fn paced(&mut self, duration: Duration, rest: impl Fn(usize) -> Duration) -> anyhow::Result<Spread> {
         let (start, mut times) = (Instant::now(), Vec::new());
         while start.elapsed() < duration {
             let entry = self.entry();
-            if !pause.is_zero() {
-                // The timers of the runtime are no finer than a millisecond.
-                std::thread::sleep(pause.mul_f64((times.len() as f64 * GOLDEN_RATIO).fract()));
-            }
+            pause(rest(times.len()));
             let sent = Instant::now();
             self.entries.insert_one(entry).await?;
             times.push(sent.elapsed().as_secs_f64() * 1e3);
@@ -141,6 +153,58 @@ impl RawNats {
             times.push(sent.elapsed().as_secs_f64() * 1e3);
         }
         Ok(Spread::of(times))
+    }
+}
+
+/// A journal's disk: what is appended to a file is flushed to it.
+pub(crate) struct RawDisk {
+    file: File,
+    at: u64,
+    _directory: Scratch,
+}
+
+impl RawDisk {
+    /// Where MongoDB has its files too.
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let directory = Scratch::new("bench-disk")?;
+        let file = File::create(directory.path().join("journal"))?;
+        // As MongoDB's journal: what is written later lies within the file, so that nothing but the data has to be flushed.
+        file.write_all_at(&vec![0; DISK_BYTES], 0)?;
+        file.sync_all()?;
+        Ok(Self { file, at: 0, _directory: directory })
+    }
+
+    /// One flush after another, each so long after the one before.
+    pub(crate) fn flushes_after(&mut self, rest: Duration, duration: Duration) -> anyhow::Result<Spread> {
+        let (start, mut times) = (Instant::now(), Vec::new());
+        while start.elapsed() < duration {
+            pause(rest);
+            self.file.write_all_at(&[b'x'; ENTRY_BYTES], self.at)?;
+            self.at = (self.at + ENTRY_BYTES as u64) % (DISK_BYTES - ENTRY_BYTES) as u64;
+            let sent = Instant::now();
+            self.file.sync_data()?;
+            times.push(sent.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(Spread::of(times))
+    }
+}
+
+/// Reading a state of so many bytes as JSON, each time so long after the time before: what a rest makes of any program.
+pub(crate) fn readings_after(text: &str, rest: Duration, duration: Duration) -> anyhow::Result<Spread> {
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while start.elapsed() < duration {
+        pause(rest);
+        let began = Instant::now();
+        std::hint::black_box(serde_json::from_str::<serde_json::Value>(std::hint::black_box(text))?);
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(Spread::of(times))
+}
+
+/// The timers of the runtime are no finer than a millisecond.
+fn pause(rest: Duration) {
+    if !rest.is_zero() {
+        std::thread::sleep(rest);
     }
 }
 

@@ -1,5 +1,7 @@
 //! How long one update takes: to its answer, and to every player. One game master, eight players.
 
+mod rests;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -97,8 +99,8 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
             for (load, outcomes) in loads.iter_mut().zip(&mut outcomes) {
                 outcomes.push(load.run(seconds, 1).await?);
             }
-            hops[0].push(nats.requests(Duration::from_millis(200)).await?.p50);
-            hops[1].push(nats.stream_publishes(Duration::from_millis(200)).await?.p50);
+            hops[0].push(nats.requests(Duration::from_millis(100)).await?.p50);
+            hops[1].push(nats.stream_publishes(Duration::from_millis(100)).await?.p50);
             hops[2].push(sha256_ms(bytes, 20));
         }
         let raw_p50: Vec<f64> = written.iter().map(|spread| spread.p50).collect();
@@ -149,9 +151,11 @@ pub(super) async fn run(effort: Effort) -> anyhow::Result<()> {
         let first = *smallest.get_or_insert(ours_p50.median);
         note(&format!("  against the smallest state: {:.2}", ours_p50.median / first));
     }
+    let rests = rests::measure(effort, &mut raw).await?;
     let mut report = Report::of("update");
     report.add("ack", "An update's answer to its game master, against one raw majority write (one game master, eight players):", answers);
     report.add("delivery", "The same update at each player:", deliveries);
     report.add("parts", "What the parts take by themselves in the same rounds:", parts);
+    report.add("rests", "What a rest makes of what the platform stands on, with nothing of ours around it:", rests);
     report.finish()
 }
