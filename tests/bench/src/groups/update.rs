@@ -21,7 +21,7 @@ use crate::{
 
 const PLAYERS: usize = 8;
 const SIZES: &[(&str, usize)] = &[("10 KB", 10 << 10), ("100 KB", 100 << 10), ("1 MB", 1 << 20), ("8 MB", (8 << 20) - (512 << 10))];
-/// About as long as MongoDB is left alone between two updates of a game master, at the most: raw writes back to back spare it that.
+/// Between two updates of a game master MongoDB rests for one to two, and is slower for it: raw writes back to back are spared that.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Above this the peers take seconds for one update, or refuse.
 const PEERS_UP_TO: usize = 1 << 20;
