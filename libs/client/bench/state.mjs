@@ -7,7 +7,10 @@ import { canonicalize, GameState, generateStateHash } from "@stateward/client";
 import { Sha256 } from "../dist/core/sha256.js";
 
 const SIZES = [["10 KB", 10 << 10], ["100 KB", 100 << 10], ["1 MB", 1 << 20], ["8 MB", (8 << 20) - 4096]];
-const TARGET_MS = process.env["STATEWARD_BENCH_QUICK"] === undefined ? 1500 : 150;
+const IS_QUICK = process.env["STATEWARD_BENCH_QUICK"] !== undefined;
+const TARGET_MS = IS_QUICK ? 150 : 1500;
+/** However long one takes. */
+const LEAST_RUNS = IS_QUICK ? 3 : 10;
 
 function character(index) {
   const skills = Object.fromEntries(["athletics", "stealth", "arcana", "insight", "perception"].map((name, at) => [name, { proficient: at % 2 === 0, bonus: at }]));
@@ -42,10 +45,10 @@ const SHAPES = [
 ];
 
 /** The mean of one run in milliseconds, as the place decides the cost; without the slowest tenth, which is other processes' doing. */
-function mean(run, least = 10) {
+function mean(run) {
   const times = [];
   const end = performance.now() + TARGET_MS;
-  for (let count = 0; count < least || performance.now() < end; count++) {
+  for (let count = 0; count < LEAST_RUNS || performance.now() < end; count++) {
     const start = performance.now();
     run(count);
     times.push(performance.now() - start);
