@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    Mongo, NatsServer, Signer, http,
+    Mongo, NatsServer, PATIENCE, Signer, eventually, http,
     mongo::{MongoOptions, wire::Connection},
     nats::NatsOptions,
     ports::free_port,
@@ -251,6 +251,19 @@ impl Stored {
         let range = json!({"_id": {"$gte": format!("{session}:"), "$lt": format!("{session};")}});
         let journal = connection.find(database, "sessionUpdates", range, json!({"_id": 1})).await?;
         Ok(Self { document: document.with_context(|| format!("no document of session {session}"))?, journal })
+    }
+
+    /// What `read` gives once the document is at `version`: it follows the journal in its own time.
+    pub async fn at<Fut>(version: u64, mut read: impl FnMut() -> Fut) -> anyhow::Result<Self>
+    where
+        Fut: Future<Output = anyhow::Result<Self>>,
+    {
+        let version = version.to_string();
+        eventually(&format!("the session document to be at version {version}"), PATIENCE, || {
+            let reading = read();
+            async { reading.await.ok().filter(|stored| stored.document["gameStateVersion"] == version.as_str()) }
+        })
+        .await
     }
 }
 

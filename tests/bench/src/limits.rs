@@ -58,7 +58,7 @@ impl RawMongo {
 
     /// One after another, each as soon as the one before is answered: how long each takes, in ms.
     pub(crate) async fn writes(&mut self, duration: Duration) -> anyhow::Result<Spread> {
-        self.paced(duration, |_| Duration::ZERO).await
+        self.writes_after(Duration::ZERO, duration).await
     }
 
     /// The same, each up to `pause` after the answer to the one before, and at every moment of that as often.
@@ -156,7 +156,7 @@ impl RawNats {
     }
 }
 
-/// A journal's disk: what is appended to a file is flushed to it.
+/// The disk under a journal: writes within a file, each flushed.
 pub(crate) struct RawDisk {
     file: File,
     at: u64,
@@ -176,34 +176,38 @@ impl RawDisk {
 
     /// One flush after another, each so long after the one before.
     pub(crate) fn flushes_after(&mut self, rest: Duration, duration: Duration) -> anyhow::Result<Spread> {
-        let (start, mut times) = (Instant::now(), Vec::new());
-        while start.elapsed() < duration {
-            pause(rest);
+        timed_after(rest, duration, || {
             self.file.write_all_at(&[b'x'; ENTRY_BYTES], self.at)?;
             self.at = (self.at + ENTRY_BYTES as u64) % (DISK_BYTES - ENTRY_BYTES) as u64;
-            let sent = Instant::now();
+            let began = Instant::now();
             self.file.sync_data()?;
-            times.push(sent.elapsed().as_secs_f64() * 1e3);
-        }
-        Ok(Spread::of(times))
+            Ok(began.elapsed())
+        })
     }
 }
 
-/// Reading a state of so many bytes as JSON, each time so long after the time before: what a rest makes of any program.
+/// Reading this JSON, each time so long after the time before: what a rest makes of any program.
 pub(crate) fn readings_after(text: &str, rest: Duration, duration: Duration) -> anyhow::Result<Spread> {
+    timed_after(rest, duration, || {
+        let began = Instant::now();
+        std::hint::black_box(serde_json::from_str::<serde_json::Value>(std::hint::black_box(text))?);
+        Ok(began.elapsed())
+    })
+}
+
+/// Does this again and again, each time so long after the time before. `work` says how long it took.
+fn timed_after(rest: Duration, duration: Duration, mut work: impl FnMut() -> anyhow::Result<Duration>) -> anyhow::Result<Spread> {
     let (start, mut times) = (Instant::now(), Vec::new());
     while start.elapsed() < duration {
         pause(rest);
-        let began = Instant::now();
-        std::hint::black_box(serde_json::from_str::<serde_json::Value>(std::hint::black_box(text))?);
-        times.push(began.elapsed().as_secs_f64() * 1e3);
+        times.push(work()?.as_secs_f64() * 1e3);
     }
     Ok(Spread::of(times))
 }
 
-/// The timers of the runtime are no finer than a millisecond.
 fn pause(rest: Duration) {
     if !rest.is_zero() {
+        // The timers of the runtime are no finer than a millisecond.
         std::thread::sleep(rest);
     }
 }

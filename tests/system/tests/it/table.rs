@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{PATIENCE, Platform, PlatformOptions, Transport, eventually};
+use testkit::{PATIENCE, Platform, PlatformOptions, Transport, platform::Stored};
 
-use crate::{follower::Follower, journal, play::version_of};
+use crate::{follower::Follower, journal};
 
 pub const GM: &str = "gm";
 pub const PLAYERS: [&str; 4] = ["ann", "ben", "cem", "dia"];
@@ -55,11 +55,7 @@ impl Table {
         for follower in followers {
             follower.reaches(version, SETTLE).await?;
         }
-        let stored = eventually(&format!("the session document to be at version {version}"), SETTLE, async || {
-            let stored = self.platform.stored(&self.session).await.ok()?;
-            (version_of(&stored.document["gameStateVersion"]) == Some(version)).then_some(stored)
-        })
-        .await?;
+        let stored = Stored::at(version, || self.platform.stored(&self.session)).await?;
         let end = journal::check(&self.session, &self.initial, &stored.journal)?;
         anyhow::ensure!(end.version == version, "the journal ends at version {}, not {version}", end.version);
         anyhow::ensure!(stored.document["gameStateHash"] == end.hash.as_str(), "the document's hash is not the journal's");

@@ -12,6 +12,7 @@ use testkit::{
     game_master::{Outcome, Sent},
     history::{Evidence, Published, Reader, seat_at_stream},
     nats::wire::Connection,
+    platform::Stored,
     replica::canonical,
 };
 use tokio::{sync::watch, time::sleep};
@@ -211,11 +212,7 @@ async fn judge(
     (reader, meter): (Option<&Reader>, &Meter),
 ) -> anyhow::Result<History> {
     let versions = sent.iter().filter(|sent| matches!(sent.outcome, Outcome::Accepted { .. })).count() as u64;
-    let stored = eventually("the session document to be at its journal's end", SETTLE, async || {
-        let stored = platform.stored(&session).await.ok()?;
-        (stored.document["gameStateVersion"] == json!(versions.to_string())).then_some(stored)
-    })
-    .await?;
+    let stored = Stored::at(versions, || platform.stored(&session)).await?;
     let subject = format!("session.{session}.updated");
     let messages = eventually("the stream to have every version", SETTLE, async || {
         let messages = platform.nats.connect().await.ok()?.stored("SESSION_UPDATES", &subject).await.ok()?;

@@ -64,11 +64,9 @@ async fn a_session_whose_end_loses_the_primary_ends_once_and_with_everything_wri
     for player in &players {
         player.reaches(22, SOON).await?;
     }
-    // The document follows the journal, in its own time.
-    let stored = eventually("the session document to be at version 22", SETTLE, async || {
-        let mut mongo = set.members[next].connect().await.ok()?;
-        let stored = Stored::read(&mut mongo, &table.platform.database, &table.session).await.ok()?;
-        (stored.document["gameStateVersion"] == "22").then_some(stored)
+    let stored = Stored::at(22, async || {
+        let mut mongo = set.members[next].connect().await?;
+        Stored::read(&mut mongo, &table.platform.database, &table.session).await
     })
     .await?;
     let kinds = |wanted: &str| stored.journal.iter().filter(|entry| entry["kind"] == wanted).count();

@@ -161,11 +161,7 @@ impl Stage {
         for player in &players {
             player.wait_for_version(version, SETTLE).await?;
         }
-        let stored = eventually(&format!("the session document to be at version {version}"), SETTLE, async || {
-            let stored = servers.stored(&platform.database, &session).await.ok()?;
-            (stored.document["gameStateVersion"] == json!(version.to_string())).then_some(stored)
-        })
-        .await?;
+        let stored = Stored::at(version, || servers.stored(&platform.database, &session)).await?;
         let above = match stream {
             Streamed::Whole => 0,
             Streamed::Above(above) => above,
